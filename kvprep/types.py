@@ -1,6 +1,5 @@
 """The vocabulary: frozen records and named kinds of bytes, known to every stage."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ SegmentId = NewType("SegmentId", bytes)
 NamespaceId = NewType("NamespaceId", bytes)
 
 TokenIds = NDArray[np.uint32]
+Buffer = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,3 @@ class IngestItem:
     reason: str = ""
     tokens: int = 0
     computed: int = 0
-
-
-Chunks = Sequence[memoryview]

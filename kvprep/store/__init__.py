@@ -1,0 +1,1 @@
+"""Stage 5: sealed bytes on disk. Knows bytes, never tensors."""

@@ -1,0 +1,143 @@
+"""The sealed file: header, body, signature place, checksum. Entries, documents, namespaces and keys are kept in it.
+
+Source: docs/format.md, "Sealed file".
+"""
+
+import json
+import secrets
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from kvprep.errors import AuthenticationFailed, HashMismatch, IntegrityError, Truncated, UnsupportedFormat, WrongKey
+from kvprep.hashing import derive_key, key_commitment
+from kvprep.store.crypto import TAG_BYTES, Cipher
+from kvprep.store.layout import FORMAT_VERSION
+from kvprep.types import Buffer
+
+HEADER = struct.Struct("<8sIIQQ32s32s")
+FOOTER = struct.Struct("<64s16sQ")
+MAGIC = b"kvprep\0"
+MAX_BODY_BYTES = 64 << 20
+UNSIGNED = bytes(64)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a sealed file holds once open."""
+
+    facts: dict[str, Any]
+    tail: bytes
+
+
+def seal(kind: str, key: bytes, ident: bytes, facts: dict[str, Any], tail: bytes = b"") -> bytes:
+    """Seal facts and tail under `key` for the file named `ident` (32 bytes)."""
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    body = struct.pack("<I", len(text)) + text + tail
+    salt = secrets.token_bytes(32)
+    file_key = derive_key(key, f"file {kind}", salt=salt)
+    magic = MAGIC + kind.encode()
+    header = HEADER.pack(magic, FORMAT_VERSION, 0, len(body) + TAG_BYTES, 0, salt, key_commitment(file_key))
+    sealed = header + Cipher(file_key).seal(0, body, header + ident)
+    return sealed + footer([sealed])
+
+
+def footer(parts: list[Buffer]) -> bytes:
+    """End a file: signature place, checksum and total length over everything before."""
+    hasher = xxhash.xxh3_128()
+    length = 0
+    for part in (*parts, UNSIGNED):
+        hasher.update(part)
+        length += len(part)
+    return FOOTER.pack(UNSIGNED, hasher.digest(), length + FOOTER.size - len(UNSIGNED))
+
+
+def check_footer(data: Buffer, *, subject: str) -> None:
+    """Check length, signature place and checksum of a whole file.
+
+    Raises:
+        Truncated: shorter or longer than it says.
+        HashMismatch: a byte has changed.
+    """
+    view = memoryview(data)
+    if len(view) < FOOTER.size:
+        raise Truncated(f"{subject}: only {len(view)} bytes")
+    signature, checksum, length = FOOTER.unpack(view[-FOOTER.size :])
+    if length != len(view):
+        raise Truncated(f"{subject}: {len(view)} bytes where it says {length}")
+    if signature != UNSIGNED or xxhash.xxh3_128_digest(view[: -FOOTER.size + len(UNSIGNED)]) != checksum:
+        raise HashMismatch(f"{subject}: checksum differs")
+
+
+def check_header(data: Buffer, kind: str, *, subject: str) -> None:
+    """Check what can be checked without a key: magic, version, lengths."""
+    view = memoryview(data)
+    if len(view) < HEADER.size + TAG_BYTES + FOOTER.size:
+        raise Truncated(f"{subject}: only {len(view)} bytes")
+    magic, version, flags, body_bytes, zero, _, _ = HEADER.unpack(view[: HEADER.size])
+    if magic != MAGIC + kind.encode():
+        raise IntegrityError(f"{subject}: not a file of this kind")
+    check_version(version, subject=subject)
+    if flags or zero or body_bytes > MAX_BODY_BYTES:
+        raise IntegrityError(f"{subject}: header makes no sense")
+    if HEADER.size + body_bytes + FOOTER.size != len(view):
+        raise Truncated(f"{subject}: {len(view)} bytes where its header says {HEADER.size + body_bytes + FOOTER.size}")
+
+
+def check_version(version: int, *, subject: str) -> None:
+    """Refuse a format version that this kvprep does not know."""
+    if version != FORMAT_VERSION:
+        raise UnsupportedFormat(
+            f"{subject}: format version {version}; this kvprep knows {FORMAT_VERSION}",
+            hint="Use the kvprep that wrote it.",
+        )
+
+
+def is_for(data: Buffer, kind: str, key: bytes) -> bool:
+    """Tell from its key commitment whether a file was sealed under `key`."""
+    _, _, _, _, _, salt, commitment = HEADER.unpack(memoryview(data)[: HEADER.size])
+    return key_commitment(derive_key(key, f"file {kind}", salt=salt)) == bytes(commitment)
+
+
+def unseal(data: Buffer, kind: str, key: bytes, ident: bytes, *, subject: str) -> Sealed:
+    """Check and open a sealed file.
+
+    Raises:
+        IntegrityError: damaged, cut, or moved from another name.
+        WrongKey: whole, but sealed under another key.
+        UnsupportedFormat: of another version.
+    """
+    view = memoryview(data)
+    check_footer(view, subject=subject)
+    check_header(view, kind, subject=subject)
+    if not is_for(view, kind, key):
+        raise WrongKey(f"{subject}: sealed under another key", hint="Name the right key file with KVPREP_KEY_FILE.")
+    header = bytes(view[: HEADER.size])
+    file_key = derive_key(key, f"file {kind}", salt=header[32:64])
+    body = Cipher(file_key).open(0, view[HEADER.size : -FOOTER.size], header + ident, subject=subject)
+    return parse_body(body, subject=subject)
+
+
+def parse_body(body: bytes, *, subject: str) -> Sealed:
+    """Split an opened body into its JSON and its tail."""
+    if len(body) < 4 or (end := 4 + int.from_bytes(body[:4], "little")) > len(body):
+        raise AuthenticationFailed(f"{subject}: body makes no sense")
+    try:
+        facts = json.loads(body[4:end])
+    except (ValueError, RecursionError) as error:
+        raise AuthenticationFailed(f"{subject}: body makes no sense") from error
+    if not isinstance(facts, dict):
+        raise AuthenticationFailed(f"{subject}: body makes no sense")
+    return Sealed(facts, body[end:])
+
+
+def read_limited(path: Path, *, subject: str, limit: int = MAX_BODY_BYTES + 4096) -> bytes:
+    """Read a small file whole, after a look at its size."""
+    with open(path, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise IntegrityError(f"{subject}: larger than any file of its kind may be")
+    return data

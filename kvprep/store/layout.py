@@ -1,0 +1,183 @@
+"""Where things lie in a store, and how a file gets there durably.
+
+Source: docs/format.md, "Folder" and "Order of writes".
+"""
+
+import errno
+import os
+import secrets
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvprep.errors import IntegrityError, PolicyDenied, StoreError, StoreFull, StoreNotFound, UnsupportedFormat
+from kvprep.types import Buffer
+
+FORMAT_VERSION = 0
+BLOCK_SIZE = 64
+CIPHER = "AES-256-GCM"
+FOLDERS = ("keys", "namespaces", "entries", "documents", "segments", "locks", "tmp")
+
+README = """This folder is a kvprep store: an encrypted cache of transformer keys and values.
+
+Everything in it is made by `kvprep` and can be made again from the documents, at the price of computing it again.
+Its key is NOT in here: see `kvprep doctor` for where it lies. Without the key nothing in this folder can be read.
+
+Back up: the key file (elsewhere!), keys/, namespaces/, documents/. The rest is a cache.
+index.sqlite may be deleted: it is built again from the entries. Do not edit or move single files.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths of one store."""
+
+    root: Path
+    store_id: str
+
+    def file(self, kind: str, ident: bytes) -> Path:
+        """Path of a sealed file or segment; `kind` is its folder."""
+        name = ident.hex()
+        folder = self.root / kind
+        match kind:
+            case "keys":
+                return folder / f"{name}.kvk"
+            case "namespaces":
+                return folder / f"{name}.kvn"
+            case "entries":
+                return folder / name[:2] / f"{name}.kve"
+            case "documents":
+                return folder / name[:2] / f"{name}.kvd"
+            case _:
+                return folder / name[:2] / f"{name}.kvs"
+
+    def all_files(self, kind: str) -> Iterator[Path]:
+        """Every file of one kind, in the order of names."""
+        pattern = "*.kv*" if kind in ("keys", "namespaces") else "??/*.kv*"
+        yield from sorted((self.root / kind).glob(pattern))
+
+    def relative(self, path: Path) -> str:
+        """Name a file of the store for a person."""
+        return path.relative_to(self.root).as_posix()
+
+
+def create_layout(root: Path) -> Layout:
+    """Make the folders and files of an empty store.
+
+    `store.toml` comes last: without it the folder is no store, and a creation that was cut short is begun again.
+    """
+    store_id = secrets.token_hex(16)
+    with disk_errors(root):
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in FOLDERS:
+            (root / folder).mkdir(mode=0o700, exist_ok=True)
+        layout = Layout(root, store_id)
+        write_durably(layout, root / "README", [README.encode()])
+    return layout
+
+
+def write_store_toml(layout: Layout) -> None:
+    """Make the folder a store."""
+    text = (
+        f'format = {FORMAT_VERSION}\nid = "{layout.store_id}"\nblock_size = {BLOCK_SIZE}\ncipher = "{CIPHER}"\n'
+    )
+    write_durably(layout, layout.root / "store.toml", [text.encode()])
+
+
+def open_layout(root: Path) -> Layout:
+    """Find the store at `root`.
+
+    Raises:
+        StoreNotFound: nothing there is a store.
+        UnsupportedFormat: it is of a format this kvprep does not know.
+        PolicyDenied: it belongs to another user.
+    """
+    config = root / "store.toml"
+    if not config.is_file():
+        raise StoreNotFound(
+            f"{root}: no kvprep store here", hint="Make one with `kvprep init`, or name another with --store."
+        )
+    owner = config.stat().st_uid
+    if owner != os.geteuid():
+        raise PolicyDenied(f"{root}: belongs to user {owner}", hint="Use a store of your own.")
+    try:
+        settings = tomllib.loads(config.read_text("utf-8"))
+        version, store_id = int(settings["format"]), str(settings["id"])
+        bytes.fromhex(store_id)
+    except (ValueError, KeyError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{config}: damaged", hint="Restore store.toml from a backup.") from error
+    if version != FORMAT_VERSION:
+        raise UnsupportedFormat(
+            f"{root}: format version {version}; this kvprep knows {FORMAT_VERSION}", hint="Use the kvprep that made it."
+        )
+    if settings.get("block_size") != BLOCK_SIZE or settings.get("cipher") != CIPHER or len(store_id) != 32:
+        raise IntegrityError(f"{config}: unknown block size, cipher or id", hint="Restore store.toml from a backup.")
+    return Layout(root, store_id)
+
+
+def write_durably(layout: Layout, target: Path, parts: Iterable[Buffer]) -> None:
+    """Write a file so that it is there wholly or not at all, whatever happens.
+
+    Raises:
+        StoreFull: the disk has no room; the store is as it was.
+    """
+    temporary = layout.root / "tmp" / secrets.token_hex(16)
+    with disk_errors(target):
+        try:
+            _write_and_sync(temporary, parts)
+            if not target.parent.is_dir():
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(target.parent.parent)
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+
+
+def _write_and_sync(path: Path, parts: Iterable[Buffer]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb", buffering=0) as file:
+        for part in parts:
+            view = memoryview(part).cast("B")
+            while view:
+                view = view[file.write(view) :]
+        os.fsync(file.fileno())
+
+
+def unlink_durably(path: Path) -> bool:
+    """Remove a file so that it stays removed; False if it was not there."""
+    with disk_errors(path):
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(path.parent)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and unlinks in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into errors of ours; a missing file stays FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(
+                f"{path}: no space left on the device; nothing that was stored is lost",
+                hint="Free some space, run `kvprep gc`, and run the command again: it carries on.",
+            ) from error
+        raise StoreError(f"{path}: {error.strerror}", hint="Mend the disk or its permissions; nothing is lost.") from error
