@@ -125,8 +125,13 @@ class ModelIdentity:
     name: str
     """What a person calls the model; for display only, no part of the fingerprint."""
     fields: tuple[tuple[str, str], ...]
-    """Sorted pairs: weights, config, rope, adapter, dtype, attention, engine, engine_version, torch, device, block_size."""
+    """Sorted pairs: adapter, attention, block_size, config, device, dtype, engine, engine_version, rope, torch,
+    weights."""
     fingerprint: Fingerprint
+
+    def differs_from(self, other: "ModelIdentity") -> tuple[str, ...]:
+        """Name the fields, sorted, in which two identities differ or that only one of them has."""
+        return tuple(sorted({name for name, _ in set(self.fields) ^ set(other.fields)}))
 
 
 @dataclass(frozen=True, slots=True)

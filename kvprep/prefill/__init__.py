@@ -1,0 +1,1 @@
+"""The only stage that knows torch: models, and what they compute."""
