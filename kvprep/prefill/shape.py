@@ -171,7 +171,7 @@ def _kv_heads(config: Config, heads: int) -> int:
 
 
 def _rope(config: Config) -> Mapping[str, Any]:
-    for key in ("rope_parameters", "rope_scaling"):
+    for key in ("rope_scaling", "rope_parameters"):  # where both are there, transformers takes the older one
         if isinstance(config.get(key), dict):
             return config[key]  # type: ignore[no-any-return]
     return {}
