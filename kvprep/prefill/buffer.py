@@ -1,0 +1,196 @@
+"""One sequence's keys and values in memory that grows in place, and that transformers uses as its cache.
+
+`DynamicCache` copies every layer to append one token; here a layer owns room for what is to come, and what attention
+reads is a view of it. Head-major, so that one head's tokens lie in one run of bytes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kvprep.prefill.base import KEYS, VALUES, ChunkTarget
+from kvprep.prefill.models import BLOCK_SIZE
+from kvprep.types import CacheShape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchBuffer:
+    """A KVBuffer of torch tensors, one allocation for each layer and part."""
+
+    def __init__(
+        self, shape: CacheShape, capacity: int, device: "torch.device | str" = "cpu", *, staged: bool | None = None
+    ) -> None:
+        """Allocate an empty buffer.
+
+        Args:
+            shape: what the model caches for each token.
+            capacity: tokens to make room for; rounded up to whole blocks.
+            device: where the memory lies.
+            staged: whether chunks go through host memory; by default on every device but a CPU.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        self.shape = shape
+        self._device = torch.device(device)
+        self._is_staged = self._device.type != "cpu" if staged is None else staged
+        dtype = getattr(torch, shape.dtype)
+        make = _layer_class()
+        self.layers = [make(layer, _whole_blocks(capacity), dtype, self._device) for layer in shape.layers]
+        self.cache: Any = DynamicCache()
+        """What transformers' `forward` and `generate` take as `cache`; it appends to this buffer."""
+        self.cache.layers = self.layers
+        self.cache.layer_class_to_replicate = None
+
+    @property
+    def length(self) -> int:
+        """Tokens that are valid."""
+        return int(self.layers[0].length)
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that fit before memory must grow."""
+        return int(min(layer.capacity for layer in self.layers))
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for `capacity` tokens."""
+        for layer in self.layers:
+            layer.reserve(capacity)
+
+    def set_length(self, length: int) -> None:
+        """Declare [0, length) valid."""
+        if not 0 <= length <= self.capacity:
+            raise ValueError(f"length {length} is beyond the capacity of {self.capacity} tokens")
+        for layer in self.layers:
+            layer.set_length(length)
+
+    def truncate(self, length: int) -> None:
+        """Forget the tokens from `length` on."""
+        if length > self.length:
+            raise ValueError(f"cannot truncate {self.length} tokens to {length}")
+        self.set_length(length)
+
+    def chunk_view(self, layer: int, part: int, head: int, start: int, end: int) -> memoryview:
+        """Show the bytes of tokens [start, end) of one head."""
+        run = self._run(layer, part, head, start, end)
+        return _bytes_of(run.cpu() if self._is_staged else run)
+
+    @contextmanager
+    def filling(self) -> Iterator[ChunkTarget]:
+        """Fill tokens from outside."""
+        if not self._is_staged:
+            yield self.chunk_view
+            return
+        staged: list[tuple[torch.Tensor, torch.Tensor]] = []
+        yield self._staging(staged)
+        for run, host in staged:
+            run.copy_(host, non_blocking=True)
+        self._wait()
+
+    def _staging(self, staged: "list[tuple[torch.Tensor, torch.Tensor]]") -> ChunkTarget:
+        """Give host memory for each chunk, and note where it belongs."""
+        import torch
+
+        def target(layer: int, part: int, head: int, start: int, end: int) -> memoryview:
+            run = self._run(layer, part, head, start, end)
+            host = torch.empty(run.shape, dtype=run.dtype, pin_memory=self._device.type == "cuda")
+            staged.append((run, host))
+            return _bytes_of(host)
+
+        return target
+
+    def _run(self, layer: int, part: int, head: int, start: int, end: int) -> "torch.Tensor":
+        """Find tokens [start, end) of one head, shape (end - start, dim), contiguous."""
+        if not 0 <= start <= end <= self.capacity:
+            raise ValueError(f"tokens [{start}, {end}) are beyond the capacity of {self.capacity}")
+        if part not in (KEYS, VALUES):
+            raise ValueError(f"part {part} is neither keys nor values")
+        memory: torch.Tensor = self.layers[layer].memory[part]
+        return memory[0, head, start:end]
+
+    def _wait(self) -> None:
+        """Staging memory may be freed only when the copies from it are done."""
+        import torch
+
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+
+def _whole_blocks(tokens: int) -> int:
+    return max(1, -(-tokens // BLOCK_SIZE)) * BLOCK_SIZE
+
+
+def _bytes_of(run: "torch.Tensor") -> memoryview:
+    """Show a contiguous tensor's memory; numpy has no bfloat16, so by way of bytes."""
+    import torch
+
+    flat: Any = run.view(torch.uint8).reshape(-1).numpy()
+    return memoryview(flat)
+
+
+@cache
+def _layer_class() -> "Callable[..., Any]":
+    """Make the cache layer's class when it is first needed, for importing transformers takes seconds."""
+    import torch
+    from transformers.cache_utils import DynamicLayer
+
+    class BufferLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+        """One layer: memory of shape (1, num_kv_heads, capacity, dim) for keys and values, and views of its tokens."""
+
+        memory: "list[torch.Tensor]"
+
+        def __init__(self, shape: Any, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+            self.device, self.dtype = device, dtype
+            self.capacity = capacity
+            dims = (shape.key_dim, shape.value_dim)
+            self.memory = [self._allocate((1, shape.num_kv_heads, capacity, dim)) for dim in dims]
+            self.is_initialized = True
+            self.set_length(0)
+
+        def _allocate(self, shape: Sequence[int]) -> torch.Tensor:
+            # Memory made inside inference mode could never be written to outside it.
+            with torch.inference_mode(False):
+                return torch.empty(*shape, dtype=self.dtype, device=self.device)
+
+        def set_length(self, length: int) -> None:
+            """Show [0, length) as keys and values."""
+            self.length = length
+            self.keys, self.values = (memory[:, :, :length] for memory in self.memory)
+
+        def reserve(self, capacity: int) -> None:
+            """Grow to at least `capacity` tokens, at least doubling, and keep the valid ones."""
+            if capacity <= self.capacity:
+                return
+            self.capacity = _whole_blocks(max(capacity, 2 * self.capacity))
+            self.memory = [self._moved(old) for old in self.memory]
+            self.set_length(self.length)
+
+        def _moved(self, old: torch.Tensor) -> torch.Tensor:
+            new = self._allocate((*old.shape[:2], self.capacity, old.shape[3]))
+            new[:, :, : self.length] = old[:, :, : self.length]
+            return new
+
+        def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            """Append in place; called by the model's attention. States: (1, num_kv_heads, new_tokens, dim)."""
+            if key_states.shape[0] != 1:
+                raise ValueError("a buffer holds one sequence; batches and beams need a cache of their own")
+            start, end = self.length, self.length + key_states.shape[2]
+            self.reserve(end)
+            for memory, states in zip(self.memory, (key_states, value_states), strict=True):
+                memory[:, :, start:end] = states.detach()
+            self.set_length(end)
+            return self.keys, self.values
+
+        def crop(self, tokens_to_remove: int) -> None:
+            """Forget the last tokens; transformers passes their number negated."""
+            self.set_length(self.length - abs(tokens_to_remove))
+
+        def reset(self) -> None:
+            """Forget all tokens; the memory stays."""
+            self.set_length(0)
+
+    return BufferLayer
