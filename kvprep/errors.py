@@ -50,6 +50,12 @@ class ProtectedDocument(UnreadableDocument):
     reason = "password-protected"
 
 
+class OversizedDocument(UnreadableDocument):
+    """The content, or what it unpacks to, is over a limit."""
+
+    reason = "too-large"
+
+
 class EmptyDocument(DocumentError):
     """Nothing is left after canonicalisation."""
 

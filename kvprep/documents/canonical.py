@@ -1,0 +1,128 @@
+"""The text rules that make one text of the many ways to write it down.
+
+Source: docs/canonical-text.md, "Text rules".
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from kvprep.documents.base import Block, BlockKind, Extracted
+from kvprep.documents.furniture import drop_repeats, join_line_end_hyphens
+from kvprep.documents.hidden import character_findings, strip_hidden_characters
+from kvprep.errors import EmptyDocument
+from kvprep.hashing import content_hash, drift_hash
+from kvprep.types import CanonicalDocument, TextFinding
+
+CANON_VERSION = 1
+"""Changes whenever the same blocks would give another text."""
+
+_TITLE_LENGTH = 120
+_LINE_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_FOLDS = str.maketrans(
+    {
+        "\ufb00": "ff",
+        "\ufb01": "fi",
+        "\ufb02": "fl",
+        "\ufb03": "ffi",
+        "\ufb04": "ffl",
+        "\ufb05": "\u017ft",
+        "\ufb06": "st",
+        "\u2011": "-",
+        **dict.fromkeys(map(chr, [0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000]), " "),
+    }
+)
+_FULL_WIDTH = re.compile("[\uff01-\uff5e]+")
+_CJK = re.compile(
+    "[\u1100-\u11ff\u2e80-\u2fff\u3001-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff5f-\uffdc\U00020000-\U0003ffff]"
+)
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def canonical_text(text: str) -> str:
+    """Apply the text rules; what is canonical already stays as it is.
+
+    Nothing that carries meaning changes: numbers, dates, quotes and dashes stay as printed, `½` and `²` as they are.
+    """
+    return _canonical_text(text)[0]
+
+
+def canonicalise(extracted: Extracted) -> CanonicalDocument:
+    """Join a reader's blocks, take page furniture and line-end hyphens out, and apply the text rules.
+
+    Raises:
+        EmptyDocument: no visible character is left.
+    """
+    blocks, findings = _without_furniture(extracted.blocks)
+    text, char_findings = _canonical_text(_join(blocks))
+    if not text.strip():
+        raise EmptyDocument("no text is left")
+    return CanonicalDocument(
+        text=text,
+        content_hash=content_hash(text),
+        drift_hash=drift_hash(text),
+        title=_title(extracted.title, text),
+        reader=extracted.reader,
+        canonicaliser=f"canon {CANON_VERSION}, Unicode {unicodedata.unidata_version}, {extracted.reader}",
+        findings=(*extracted.findings, *findings, *char_findings),
+    )
+
+
+def _canonical_text(text: str) -> tuple[str, tuple[TextFinding, ...]]:
+    text = _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
+    text, removed = strip_hidden_characters(text)
+    text = unicodedata.normalize("NFC", _fold_full_width(text.translate(_FOLDS)))
+    return _settle_lines(text), tuple(character_findings(removed))
+
+
+def _fold_full_width(text: str) -> str:
+    return _FULL_WIDTH.sub(_fold_run, text)
+
+
+def _fold_run(match: re.Match[str]) -> str:
+    # Between ideographs the wide forms are the native punctuation; elsewhere they are ASCII in disguise.
+    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    run = match.group()
+    return run if _CJK.search(around) else "".join(chr(ord(char) - 0xFEE0) for char in run)
+
+
+def _settle_lines(text: str) -> str:
+    """End no line with blanks, leave at most one empty line in a row, and end the text with one line break."""
+    lines = [line.rstrip() for line in text.split("\n")]
+    kept = [line for above, line in pairwise(["", *lines]) if line or above]
+    while kept and not kept[-1]:
+        kept.pop()
+    return "\n".join(kept) + "\n" if kept else ""
+
+
+def _without_furniture(blocks: Sequence[Block]) -> tuple[Sequence[Block], tuple[TextFinding, ...]]:
+    if not any(block.page for block in blocks):
+        return blocks, ()
+    kept, dropped = drop_repeats(blocks)
+    joined, hyphens = join_line_end_hyphens(kept)
+    return joined, (*dropped, *hyphens)
+
+
+def _join(blocks: Sequence[Block]) -> str:
+    return "".join(_joined_parts(blocks))
+
+
+def _joined_parts(blocks: Sequence[Block]) -> Iterator[str]:
+    """Lines follow lines and items follow items; anything else gets an empty line between."""
+    previous: BlockKind | None = None
+    for block in blocks:
+        if previous is not None:
+            tight = block.kind is previous and previous in (BlockKind.LINE, BlockKind.ITEM)
+            yield "\n" if tight else "\n\n"
+        yield block.text
+        previous = block.kind
+
+
+def _title(metadata: str, text: str) -> str:
+    candidates = (*canonical_text(metadata).splitlines(), *text.splitlines())
+    for line in candidates:
+        if _LETTER.search(line):
+            return line.strip("# \t")[:_TITLE_LENGTH]
+    return ""

@@ -1,0 +1,131 @@
+"""What a page prints for the page's sake: running headers, footers, folios, and hyphens at line ends.
+
+Only what is the same on other pages, or counts with them, is dropped, and its first copy stays: an invoice's
+footer holds its IBAN, and the last row of a table is no footer although its page has one.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from kvprep.documents.base import Block
+from kvprep.types import TextFinding
+
+RUNNING_LINES = "running-lines"
+"""Kind of a finding: repeated lines at the edges of pages, dropped after their first copy."""
+LINE_END_HYPHENS = "line-end-hyphens"
+"""Kind of a finding: words joined that a line end had cut."""
+
+_EDGE_LINES = 12
+_NUMBER = re.compile(r"\d+")
+_FOLIO_WORDS = r"pages?|pag|pg|seiten?|blatt|folio|página|pagina|p|s|sheet|of|von|de|sur|di|van|out|/|-|–"
+_FOLIO_WORD_BEFORE = re.compile(rf"(?:^|[^\w])(?:{_FOLIO_WORDS})[.:]?\s*$", re.I)
+_LETTER = re.compile(r"[^\W\d_]")
+_CUT_WORD = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
+_SUSPENDED = frozenset(
+    "und oder bzw beziehungsweise sowie als wie bis noch samt and or nor to as et ou y o e u i en of".split()
+)
+
+
+@dataclass(frozen=True)
+class _Line:
+    page: int
+    index: int
+    """Position in the whole list of blocks."""
+    text: str
+    mask: str
+
+
+def drop_repeats(blocks: Sequence[Block]) -> tuple[list[Block], list[TextFinding]]:
+    """Drop running headers, footers and folios, except the first copy of each.
+
+    A line counts if it, its digits masked, stands at the same edge of at least half of at least two pages, with nothing
+    else between it and the edge, and if its digits are the same on all of them or count with the pages.
+    """
+    pages = [list(page) for _, page in groupby(_lines(blocks), key=lambda line: line.page)]
+    if len(pages) < 2:
+        return list(blocks), []
+    dropped: set[int] = set()
+    for edges in ([page[:_EDGE_LINES] for page in pages], [page[: -_EDGE_LINES - 1 : -1] for page in pages]):
+        dropped |= _repeats(edges)
+    findings = [TextFinding(RUNNING_LINES, len(dropped), "page edges")] if dropped else []
+    return [block for index, block in enumerate(blocks) if index not in dropped], findings
+
+
+def _lines(blocks: Sequence[Block]) -> Iterable[_Line]:
+    for index, block in enumerate(blocks):
+        text = " ".join(block.text.split())
+        yield _Line(block.page, index, text, _NUMBER.sub("0", text))
+
+
+def _repeats(edges: Sequence[Sequence[_Line]]) -> set[int]:
+    """Find repeats in lines that go from the edge inwards, one list a page; the first copy is none."""
+    running = _running_lines(edges)
+    seen: set[str] = set()
+    dropped = set()
+    for edge in edges:
+        for line in edge:
+            if line.index not in running:
+                break
+            if line.mask in seen:
+                dropped.add(line.index)
+            seen.add(line.mask)
+    return dropped
+
+
+def _running_lines(edges: Sequence[Sequence[_Line]]) -> set[int]:
+    by_mask: dict[str, list[_Line]] = defaultdict(list)
+    for edge in edges:
+        for line in {line.mask: line for line in reversed(edge)}.values():
+            by_mask[line.mask].append(line)
+    needed = max(2, math.ceil(len(edges) / 2))
+    return {
+        line.index for lines in by_mask.values() if len(lines) >= needed for line in _consistent(lines) if line.mask
+    }
+
+
+def _consistent(lines: Sequence[_Line]) -> Sequence[_Line]:
+    """Keep lines whose numbers are equal throughout or number the pages; a table row at the edge is neither."""
+    columns = list(zip(*(_NUMBER.finditer(line.text) for line in lines), strict=True))
+    for column in columns:
+        if len({match.group() for match in column}) == 1:
+            continue
+        if not all(_numbers_page(match) for match in column) or not _counts(column, lines):
+            return ()
+    return lines
+
+
+def _numbers_page(match: re.Match[str]) -> bool:
+    bare = not _LETTER.search(match.string)
+    return len(match.group()) <= 4 and (bare or bool(_FOLIO_WORD_BEFORE.search(match.string[: match.start()])))
+
+
+def _counts(column: Sequence[re.Match[str]], lines: Sequence[_Line]) -> bool:
+    return len({int(match.group()) - line.page for match, line in zip(column, lines, strict=True)}) == 1
+
+
+def join_line_end_hyphens(blocks: Sequence[Block]) -> tuple[list[Block], list[TextFinding]]:
+    """Join a word that a line end cut, and the two lines with it.
+
+    Only before a lower-case letter, and not where the hyphen is a suspended one: `An- oder Ausbauten` keeps it.
+    """
+    joined: list[Block] = []
+    num_joined = 0
+    for block in blocks:
+        if joined and _continues(joined[-1].text, block.text):
+            joined[-1] = replace(joined[-1], text=joined[-1].text[:-1] + block.text)
+            num_joined += 1
+        else:
+            joined.append(block)
+    findings = [TextFinding(LINE_END_HYPHENS, num_joined, "line ends")] if num_joined else []
+    return joined, findings
+
+
+def _continues(line: str, following: str) -> bool:
+    if not _CUT_WORD.search(line) or not following[:1].islower():
+        return False
+    first_word = re.match(r"[^\W\d_]+", following)
+    return first_word is not None and first_word.group() not in _SUSPENDED
