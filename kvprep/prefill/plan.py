@@ -121,8 +121,8 @@ def _branch_points(i: int, start: int, end: int, shared: Sequence[int]) -> list[
     """List, between `start` and `end`, where later documents leave the path of document `i`; both ends included."""
     points = {start, end}
     nearest = end
-    for common in shared[i + 1 :]:
-        nearest = min(nearest, common)
+    for later in range(i + 1, len(shared)):
+        nearest = min(nearest, shared[later])
         if nearest <= start:
             break
         points.add(nearest)
