@@ -1,11 +1,13 @@
 import os
+import pwd
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import REAL_HOME
+
+REAL_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def test_another_machine_cannot_be_reached() -> None:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "gguf", "pypdf", "pypdfium2", "docx")
 BREACHES = {
     "Stages do not know one another; everything points down": ("types.py", "import kvprep.hashing"),
