@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvprep.errors import ContextTooLong
+from kvprep.prefill.attention import reading_attention
 from kvprep.prefill.base import KVBuffer
 from kvprep.prefill.buffer import TorchBuffer
 from kvprep.prefill.loading import load_model
@@ -69,7 +70,7 @@ class TransformersEngine:
         ours = _own(buffer)
         self._check_continuation(ours, token_ids, 0)
         with _restored(ours):
-            logits: NDArray[np.float32] = self._forward(ours, token_ids).float().cpu().numpy()
+            logits: NDArray[np.float32] = self._read(ours, token_ids).float().cpu().numpy()
         return logits
 
     def _run_piece(self, buffer: TorchBuffer, token_ids: TokenIds, piece: Piece) -> PrefillCost:
@@ -93,11 +94,16 @@ class TransformersEngine:
         with _restored(buffer):
             next_ids = token_ids
             for _ in range(max_new_tokens):
-                token = int(self._forward(buffer, next_ids).argmax())
+                token = int(self._read(buffer, next_ids).argmax())
                 if token in eos_token_ids:
                     return
                 yield token
                 next_ids = np.array([token], dtype=np.uint32)
+
+    def _read(self, buffer: TorchBuffer, token_ids: TokenIds) -> "torch.Tensor":
+        """Do as `_forward`, for tokens that are forgotten again."""
+        with reading_attention(self.model):
+            return self._forward(buffer, token_ids)
 
     def _forward(self, buffer: TorchBuffer, token_ids: TokenIds) -> "torch.Tensor":
         """Append `token_ids` in one pass; return the last token's logits, shape (vocab_size,)."""

@@ -230,6 +230,28 @@ def test_an_answer_ends_before_the_first_token_that_ends_it(llama: TransformersE
     assert buffer.length == 100
 
 
+@pytest.mark.parametrize("num_tokens", [1, 17, 64, 65])
+def test_folded_heads_give_the_logits_of_plain_attention_to_rounding(
+    llama: TransformersEngine, num_tokens: int
+) -> None:
+    tokens, question = _tokens(600), _tokens(num_tokens, seed=2)
+    folded = llama.logits(_prefilled(llama, tokens, cut(0, 600)), question)
+    ids = torch.from_numpy(np.concatenate([tokens, question]).astype(np.int64))[None]
+    with torch.inference_mode():
+        plain = llama.model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1].numpy()
+    np.testing.assert_allclose(folded, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_reading_never_changes_how_the_next_prefill_computes(llama: TransformersEngine) -> None:
+    tokens = _tokens(40)
+    before = _prefilled(llama, tokens, cut(0, 40))
+    _answer(llama, before, _tokens(9))
+    with pytest.raises(IndexError):
+        llama.logits(before, np.array([VOCABULARY], dtype=np.uint32))
+    assert llama.model.config._attn_implementation == "sdpa"
+    assert _bytes(_prefilled(llama, tokens, cut(0, 40)), llama.shape) == _bytes(before, llama.shape)
+
+
 def test_transformers_own_generate_takes_the_buffer_as_its_cache(llama: TransformersEngine) -> None:
     tokens, question = _tokens(100), _tokens(9, seed=2)
     buffer = _prefilled(llama, tokens, cut(0, 100))
