@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -43,6 +43,7 @@ _PASSED_ON = (
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 _FAILURES = frozenset({UnreadableDocument.reason, OversizedDocument.reason, "crashed", "timeout"})
 _LOOK_AHEAD = 2
+_WAKE_SECONDS = 0.25
 
 
 class Cage:
@@ -90,7 +91,7 @@ class Cage:
                 if not pending:
                     return
                 tag, future = pending.popleft()
-                result, seconds = future.result()
+                result, seconds = _await(future)
                 yield tag, result, seconds
         finally:
             for _, future in pending:
@@ -104,6 +105,14 @@ class Cage:
             return child.read(data, Path(name).suffix or name)
         finally:
             self._free.put(child)
+
+
+def _await(future: Future[tuple[Reading, float]]) -> tuple[Reading, float]:
+    # Python runs a signal's handler between two steps of the main thread: one that waits without end may sleep
+    # through a Ctrl-C that came just before, or to another thread.
+    while not future.done():
+        wait([future], timeout=_WAKE_SECONDS)
+    return future.result()
 
 
 @dataclass

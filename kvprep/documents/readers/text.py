@@ -87,4 +87,4 @@ def _is_western(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     beyond_ascii = [char for char in text if char > "\x7f"]
-    return all(char in _WESTERN_CHARS for char in beyond_ascii) and 3 * len(beyond_ascii) < len(text)
+    return all(char in _WESTERN_CHARS for char in beyond_ascii) and 2 * len(beyond_ascii) < len(text)
