@@ -74,10 +74,12 @@ class Skipped:
 class Prompt:
     """A document in its chat template, as tokens, cut where no continuation can change them."""
 
-    text: str
-    """What a client must send, character for character, before its question."""
-    token_ids: TokenIds
+    text: str = field(repr=False)
+    """What a client must send, character for character, before its question; exactly the text of the tokens."""
+    token_ids: TokenIds = field(repr=False)
     """Shape (num_tokens,); the stable prefix."""
+    document: str = field(default="", repr=False)
+    """The canonical text that it was made from. Its last characters may lie behind the cut."""
 
 
 @dataclass(frozen=True, slots=True)
