@@ -7,8 +7,9 @@ mkdir -p "$demo"
 export KVPREP_STORE=$demo/store
 export XDG_CONFIG_HOME=$demo/config XDG_DATA_HOME=$demo/data XDG_STATE_HOME=$demo/state XDG_CACHE_HOME=$demo/cache
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-if [ ! -t 1 ]; then say() { printf '\n%s\n' "$*"; }; fi
+say() {
+  if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi
+}
 
 # run EXPECTED COMMAND…: print the command, run it, and stop unless it exits as expected.
 run() {
@@ -24,8 +25,8 @@ run() {
   fi
 }
 
-contract=sample_docs/contracts/hosting-services-agreement.docx
-question="How many days' notice ends the agreement?"
+contract=sample_docs/contracts/lease-millrace-court.pdf
+question="What is the yearly rent?"
 
 say "1. Turn the documents into an encrypted store of KV caches (exit 3: four of them are broken on purpose)"
 run 3 kvprep ingest sample_docs

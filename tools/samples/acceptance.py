@@ -85,7 +85,7 @@ def acceptance(*, face: Face) -> Sheet:
         header="Harrowgate Water Company plc · Site acceptance test PS 12 Weir Lane · Record SAT-2025-012",
         footer="SAT-2025-012 · {page}/{pages}",
         face=face,
-        size=9,
+        size=8.5,
     )
     sheet.title("Record of the site acceptance test")
     for paragraph in INTRODUCTION:
@@ -100,7 +100,7 @@ def acceptance(*, face: Face) -> Sheet:
     sheet.paragraph(
         "Each test was started by simulating its cause at the terminal, with the station in automatic mode, and timed from the event log."
     )
-    _grid(sheet, SEQUENCE, (34, 150, 130, 120, 48), "lllll")
+    _grid(sheet, SEQUENCE, (30, 146, 150, 114, 43), "lllll")
     sheet.heading("4 Defects")
     _grid(sheet, DEFECTS, (34, 236, 42, 76, 94), "lllll")
     sheet.heading("5 Findings and acceptance")

@@ -42,7 +42,7 @@ def _invoices() -> dict[str, bytes]:
         "invoices/brightwater-BW-2025-0118.pdf": _invoice(BRIGHTWATER, BW_0118, HELVETICA),
         "invoices/brightwater-BW-2025-0131.pdf": _invoice(BRIGHTWATER, BW_0131, HELVETICA),
         "invoices/brightwater-BW-2025-0131-portal.pdf": handmade_pdf(
-            again, title="Document 88213", producer="Portal Print 2.4"
+            again, title="Invoice BW-2025-0131", producer="Portal Print 2.4"
         ),
         "invoices/nordlicht-R-2025-4471.pdf": _invoice(NORDLICHT, NL_4471, vera),
         "invoices/nordlicht-R-2025-4488.pdf": _invoice(NORDLICHT, NL_4488, vera),

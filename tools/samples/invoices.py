@@ -316,6 +316,7 @@ def invoice(vendor: Vendor, facts: Invoice, *, face: Face) -> Sheet:
     sheet.table(COLUMNS, rows)
     _totals(sheet, vendor, facts)
     sheet.paragraph(facts.note)
+    sheet.keep(6)
     sheet.paragraph(f"Please pay to the following account, with the reference {facts.number}:")
     sheet.pairs(vendor.bank)
     return sheet

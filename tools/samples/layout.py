@@ -123,6 +123,10 @@ class Sheet:
         """Leave some space."""
         self.y -= points
 
+    def keep(self, num_lines: int) -> None:
+        """Keep the lines that follow on one page."""
+        self._ensure(num_lines * self.size * LEADING)
+
     def new_page(self) -> None:
         """Go on at the top of the next page."""
         self.pages.append([])
