@@ -92,7 +92,8 @@ class Engine(Protocol):
         The first piece starts at `buffer.length`. A piece may start before the end of the one before it, and may end
         after the last token: this replays a prefix that was reused only in part. What a piece computes is kept up to
         where the next one starts, and up to the last token. The *length* of a pass shapes the numbers of all its
-        tokens, in the last bits; the tokens that come later in it do not.
+        tokens, in the last bits; the tokens that come later in it do not, but in mixtures of experts, where they
+        change how many tokens an expert multiplies at once.
 
         Args:
             token_ids: the document from its first token on, shape (num_tokens,).
