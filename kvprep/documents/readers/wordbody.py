@@ -138,18 +138,15 @@ class BodyReader:
                 yield Block(f"{mark}: {text}")
 
     def _paragraph(self, paragraph: "Element") -> Iterator[Block]:
-        inline = _Inline()
+        inline = _Inline([self._carried])
         properties = paragraph.find(qn("w:pPr"))
         style = child_value(properties, "w:pStyle") or self._styles.default_paragraph
         self._inline(paragraph, inline, hidden=self._styles.is_hidden(style))
         # An instruction that seems to go on past its paragraph has lost its end, and must not swallow the rest.
         self._fields = [open_field for open_field in self._fields if open_field.in_result]
-        text = self._carried + inline.text()
-        self._carried = ""
-        if _mark_is_deleted(properties):
-            self._carried = text
-        else:
-            yield from self._labelled(paragraph, text, self._styles.heading_level(style))
+        self._carried = "".join(inline.pieces) if _mark_is_deleted(properties) else ""
+        if not self._carried:
+            yield from self._labelled(paragraph, inline.text(), self._styles.heading_level(style))
         for box in inline.boxes:
             yield from self.blocks(box)
 

@@ -1,0 +1,350 @@
+import io
+import zipfile
+
+import document_makers as make
+import docx
+import pytest
+from document_makers import p, r, tbl, tr
+from docx.document import Document
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
+
+from kvprep.documents.base import Limits
+from kvprep.documents.canonical import canonicalise
+from kvprep.documents.readers.docx import DocxReader
+from kvprep.documents.readers.number_formats import format_number
+from kvprep.errors import DocumentError, EmptyDocument, OversizedDocument, UnreadableDocument
+from kvprep.types import CanonicalDocument, TextFinding
+
+
+def read(data: bytes) -> CanonicalDocument:
+    return canonicalise(DocxReader().read(data, Limits()))
+
+
+def text_of(*body: str) -> str:
+    return read(make.docx_of(*body)).text.removesuffix("\n")
+
+
+NUM = '<w:num w:numId="77"><w:abstractNumId w:val="77"/></w:num>'
+
+
+def add_list(document: Document, levels: str, nums: str = NUM) -> None:
+    abstract = f'<w:abstractNum w:abstractNumId="77">{levels}</w:abstractNum>'
+    wrapped = parse_xml(f"<w:numbering {nsdecls('w')}>{abstract}{nums}</w:numbering>")
+    for element in list(wrapped):
+        document.part.numbering_part.element.append(element)
+
+
+def numbered(levels: str, *body: str, nums: str = NUM) -> str:
+    """Read a body under a list of its own: `levels` are its `w:lvl` elements."""
+    document = docx.Document()
+    numbering = document.part.numbering_part.element
+    wrapped = parse_xml(
+        f'<w:numbering {nsdecls("w")}><w:abstractNum w:abstractNumId="77">{levels}</w:abstractNum>{nums}</w:numbering>'
+    )
+    for element in list(wrapped):
+        numbering.append(element)
+    for xml in body:
+        make.add_xml(document, xml)
+    return read(make.docx_bytes(document)).text.removesuffix("\n")
+
+
+def level(index: int, text: str, style: str = "decimal", more: str = "") -> str:
+    number_format = f'<w:start w:val="1"/><w:numFmt w:val="{style}"/>{more}'
+    return f'<w:lvl w:ilvl="{index}">{number_format}<w:lvlText w:val="{text}"/></w:lvl>'
+
+
+def item(text: str, index: int = 0, num: int = 77) -> str:
+    return p(r(text), properties=f'<w:numPr><w:ilvl w:val="{index}"/><w:numId w:val="{num}"/></w:numPr>')
+
+
+def test_paragraphs_and_tables_come_in_body_order() -> None:
+    document = docx.Document()
+    document.add_heading("Invoice 17", 1)
+    document.add_paragraph("Dear customer,")
+    table = document.add_table(2, 3)
+    for cell, text in zip(
+        [*table.rows[0].cells, *table.rows[1].cells], "Item|Hours|a|b".split("|") + ["2", "3"], strict=True
+    ):
+        cell.text = text
+    document.add_paragraph("Regards")
+    expected = "# Invoice 17\n\nDear customer,\n\n| Item | Hours | a |\n| --- | --- | --- |\n| b | 2 | 3 |\n\nRegards\n"
+    assert read(make.docx_bytes(document)).text == expected
+
+
+def test_insertions_are_kept_and_deletions_dropped() -> None:
+    assert (
+        text_of(
+            p(
+                r("Rent is "),
+                '<w:del w:id="1" w:author="a"><w:r><w:delText>100</w:delText></w:r></w:del>',
+                f'<w:ins w:id="2" w:author="a">{r("200")}</w:ins>',
+                f'<w:moveFrom w:id="3" w:author="a">{r(" moved away")}</w:moveFrom>',
+                f'<w:moveTo w:id="4" w:author="a">{r(" EUR")}</w:moveTo>',
+            ),
+            tbl([p(r("a")), p(r("b"))], [p(r("c")), p(r("d"))]).replace(
+                "</w:tbl>",
+                tr(p(r("gone")), p(r("gone"))).replace(
+                    "<w:tr>", "<w:tr><w:trPr><w:del w:id='5' w:author='a'/></w:trPr>"
+                )
+                + "</w:tbl>",
+            ),
+        )
+        == "Rent is 200 EUR\n\n| a | b |\n| --- | --- |\n| c | d |"
+    )
+
+
+def test_a_deleted_paragraph_mark_joins_its_paragraphs() -> None:
+    mark = '<w:rPr><w:del w:id="1" w:author="a"/></w:rPr>'
+    assert text_of(p(r("one"), properties=mark), p(r(" line")), p(r("more"))) == "one line\n\nmore"
+
+
+def test_controls_links_and_fields_show_their_content() -> None:
+    field = (
+        '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>REF x</w:instrText></w:r>'
+        f'<w:r><w:fldChar w:fldCharType="separate"/></w:r>{r("clause 4")}<w:r><w:fldChar w:fldCharType="end"/></w:r>'
+    )
+    assert (
+        text_of(
+            f"<w:sdt><w:sdtContent>{p(r('control'))}</w:sdtContent></w:sdt>",
+            p(
+                f"<w:hyperlink>{r('link')}</w:hyperlink>",
+                r(" and "),
+                f"<w:sdt><w:sdtContent>{r('inline')}</w:sdtContent></w:sdt>",
+            ),
+            p(r("see "), field, f'<w:fldSimple w:instr="DATE">{r(", today")}</w:fldSimple>'),
+        )
+        == "control\n\nlink and inline\n\nsee clause 4, today"
+    )
+
+
+def test_a_field_without_an_end_does_not_swallow_the_rest() -> None:
+    broken = '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>REF x</w:instrText></w:r>'
+    assert text_of(p(r("before"), broken), p(r("after"))) == "before\n\nafter"
+
+
+def test_text_boxes_stand_behind_their_paragraph_and_once() -> None:
+    box = f"<w:txbxContent>{p(r('boxed'))}</w:txbxContent>"
+    drawing = (
+        "<w:r><mc:AlternateContent>"
+        f'<mc:Choice Requires="wps"><w:drawing><wps:txbx>{box}</wps:txbx></w:drawing></mc:Choice>'
+        f"<mc:Fallback><w:pict><v:textbox>{box}</v:textbox></w:pict></mc:Fallback>"
+        "</mc:AlternateContent></w:r>"
+    )
+    old = f"<w:r><w:pict><v:textbox><w:txbxContent>{p(r('old box'))}</w:txbxContent></v:textbox></w:pict></w:r>"
+    assert text_of(p(r("anchor"), drawing), p(old), p(r("next"))) == "anchor\n\nboxed\n\nold box\n\nnext"
+
+
+def test_special_characters_are_written_out() -> None:
+    run = (
+        "<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:noBreakHyphen/><w:t>d</w:t><w:softHyphen/><w:t>e</w:t>"
+        '<w:sym w:font="Wingdings" w:char="F0FE"/><w:sym w:font="Arial" w:char="00E9"/></w:r>'
+    )
+    assert text_of(p(run)) == "a b\nc-de☒é"
+
+
+def test_nested_tables_and_tables_for_layout_give_their_text_in_order() -> None:
+    inner = tbl([p(r("x")), p(r("y"))], [p(r("1")), p(r("2"))])
+    assert text_of(tbl([p(r("left")), p(r("right")) + inner], [p(r("below")), p()])) == (
+        "left\n\nright\n\n| x | y |\n| --- | --- |\n| 1 | 2 |\n\nbelow"
+    )
+    assert text_of(tbl([p(r("only")) + p(r("column"))], [p(r("here"))])) == "only\n\ncolumn\n\nhere"
+
+
+def test_merged_cells_keep_the_columns_apart() -> None:
+    wide = tr(p(r("Total")), p(r("9"))).replace("<w:tc>", '<w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>', 1)
+    tall = tr(p(r("gone")), p(r("2")), p(r("3"))).replace("<w:tc>", "<w:tc><w:tcPr><w:vMerge/></w:tcPr>", 1)
+    table = tbl([p(r("a")), p(r("b|c")), p(r("d"))]).replace("</w:tbl>", f"{tall}{wide}</w:tbl>")
+    assert text_of(table) == "| a | b\\|c | d |\n| --- | --- | --- |\n|  | 2 | 3 |\n| Total |  | 9 |"
+
+
+def test_hidden_text_is_removed_and_reported() -> None:
+    document = docx.Document()
+    document.styles.add_style("Secret", docx.enum.style.WD_STYLE_TYPE.CHARACTER).font.hidden = True
+    make.add_xml(
+        document,
+        p(
+            r("seen "),
+            r("unseen", "<w:vanish/>"),
+            r("too", '<w:vanish w:val="0"/>'),
+            r("style", '<w:rStyle w:val="Secret"/>'),
+        ),
+    )
+    result = read(make.docx_bytes(document))
+    assert result.text == "seen too\n"
+    assert result.findings == (TextFinding("hidden-text", 11, "w:vanish"),)
+
+
+def test_headers_and_footers_stand_once_without_page_numbers() -> None:
+    document = docx.Document()
+    document.sections[0].header.paragraphs[0].text = "ACME Ltd"
+    footer = document.sections[0].footer
+    footer.paragraphs[0].text = "IBAN DE89"
+    number = f'<w:fldSimple w:instr=" PAGE ">{r("3")}</w:fldSimple>'
+    count = f'<w:fldSimple w:instr="NUMPAGES">{r("9")}</w:fldSimple>'
+    page = p(r("Page "), number, r(" of "), count).replace("<w:p>", f"<w:p {nsdecls('w')}>")
+    footer._element.append(parse_xml(page))
+    document.sections[0].first_page_header.paragraphs[0].text = "never printed"
+    document.add_paragraph("body one")
+    document.add_section()
+    document.add_paragraph("body two")
+    assert read(make.docx_bytes(document)).text == "ACME Ltd\n\nbody one\n\nbody two\n\nIBAN DE89\n"
+
+
+def test_clauses_are_numbered_as_word_numbers_them() -> None:
+    levels = level(0, "%1.") + level(1, "%1.%2") + level(2, "(%3)", "lowerLetter")
+    body = [
+        item("One"),
+        item("Two"),
+        item("Sub", 1),
+        item("Deep", 2),
+        item("Deep", 2),
+        p(r("free")),
+        item("Sub", 1),
+        item("Deep", 2),
+        item("Three"),
+        item("Sub", 1),
+    ]
+    assert numbered(levels, *body).split("\n\n") == [
+        "1. One", "2. Two", "2.1 Sub", "(a) Deep", "(b) Deep", "free", "2.2 Sub", "(a) Deep", "3. Three", "3.1 Sub",
+    ]  # fmt: skip
+
+
+def test_a_list_that_restarts_or_continues_does_so() -> None:
+    nums = "".join(f'<w:num w:numId="{num}"><w:abstractNumId w:val="77"/>{override}</w:num>' for num, override in [
+        (77, ""), (78, ""), (79, '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="5"/></w:lvlOverride>'),
+    ])  # fmt: skip
+    body = [item("a"), item("b", num=78), item("c", num=79), item("d", num=79)]
+    assert numbered(level(0, "%1."), *body, nums=nums).split("\n\n") == ["1. a", "2. b", "5. c", "6. d"]
+
+
+def test_styles_bring_numbers_and_levels() -> None:
+    style = (
+        f'<w:style {nsdecls("w")} w:type="paragraph" w:styleId="Clause"><w:name w:val="Clause"/>'
+        '<w:pPr><w:numPr><w:numId w:val="77"/></w:numPr></w:pPr></w:style>'
+    )
+    derived = (
+        f'<w:style {nsdecls("w")} w:type="paragraph" w:styleId="Sub"><w:name w:val="Sub"/>'
+        '<w:basedOn w:val="Clause"/></w:style>'
+    )
+    document = docx.Document()
+    for xml in (style, derived):
+        document.styles.element.append(parse_xml(xml))
+    levels = level(0, "Article %1", "upperRoman", '<w:pStyle w:val="Clause"/>') + level(
+        1, "%1.%2", "decimal", '<w:pStyle w:val="Sub"/><w:isLgl/>'
+    )
+    add_list(document, levels)
+    clause, sub = '<w:pStyle w:val="Clause"/>', '<w:pStyle w:val="Sub"/>'
+    unnumbered = clause + '<w:numPr><w:numId w:val="0"/></w:numPr>'
+    for xml in (
+        p(r("Term"), properties=clause),
+        p(r("Fee"), properties=clause),
+        p(r("Rate"), properties=sub),
+        p(r("Note"), properties=unnumbered),
+    ):
+        make.add_xml(document, xml)
+    assert read(make.docx_bytes(document)).text == "Article I Term\n\nArticle II Fee\n\n2.1 Rate\n\nNote\n"
+
+
+def test_bullets_are_items() -> None:
+    assert numbered(level(0, "\uf0b7", "bullet"), p(r("List:")), item("one"), item("two")) == "List:\n\n- one\n- two"
+
+
+@pytest.mark.parametrize(
+    ("value", "style", "written"),
+    [
+        (4, "decimal", "4"),
+        (4, "decimalZero", "04"),
+        (1999, "upperRoman", "MCMXCIX"),
+        (14, "lowerRoman", "xiv"),
+        (26, "upperLetter", "Z"),
+        (28, "lowerLetter", "bb"),
+        (22, "ordinal", "22nd"),
+        (13, "ordinal", "13th"),
+        (42, "cardinalText", "Forty-two"),
+        (30, "ordinalText", "Thirtieth"),
+        (3, "ordinalText", "Third"),
+        (7, "none", ""),
+        (7, "chineseCounting", "7"),
+    ],
+)
+def test_numbers_are_written_in_words_formats(value: int, style: str, written: str) -> None:
+    assert format_number(value, style) == written
+
+
+def test_the_title_comes_from_the_properties() -> None:
+    document = docx.Document()
+    document.core_properties.title = "Lease"
+    document.add_paragraph("text")
+    assert read(make.docx_bytes(document)).title == "Lease"
+
+
+def test_saving_again_changes_nothing() -> None:
+    data = make.docx_of(p(r("This "), r("Agreement")), item("no list"))
+    again = docx.Document(io.BytesIO(data))
+    again.core_properties.author = "somebody else"
+    for run in again.element.body.iter("{http://schemas.openxmlformats.org/wordprocessingml/2006/main}r"):
+        run.set("{http://schemas.openxmlformats.org/wordprocessingml/2006/main}rsidR", "00AB12CD")
+    saved = make.docx_bytes(again)
+    assert saved != data
+    assert read(saved).content_hash == read(data).content_hash
+
+
+def broken_docx(part: str, content: bytes) -> bytes:
+    data, buffer = make.docx_of(p(r("text"))), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, content if name == part else source.read(name))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        make.docx_of(p(r("text")))[:2000],
+        broken_docx("word/document.xml", b"<w:document"),
+        broken_docx("[Content_Types].xml", b""),
+        broken_docx("word/styles.xml", b"\x00"),
+        broken_docx("word/document.xml", b"<a>" * 5000 + b"</a>" * 5000),
+    ],
+)
+def test_a_broken_package_is_unreadable(data: bytes) -> None:
+    with pytest.raises(UnreadableDocument):
+        DocxReader().read(data, Limits())
+
+
+@pytest.mark.parametrize("end", [50, 400, 900, -200, -30])
+def test_a_package_cut_anywhere_has_a_named_outcome(end: int) -> None:
+    with pytest.raises(DocumentError):
+        read(make.docx_of(p(r("text")))[:end])
+
+
+def with_entities(entities: str, text: str) -> bytes:
+    body = p(f"<w:r><w:t>{text}</w:t></w:r>") + p(r("after"))
+    xml = (
+        f'<?xml version="1.0"?><!DOCTYPE d [{entities}]><w:document {nsdecls("w")}><w:body>{body}</w:body></w:document>'
+    )
+    return broken_docx("word/document.xml", xml.encode())
+
+
+def test_entities_are_not_expanded() -> None:
+    entities = '<!ENTITY inner "INNER"><!ENTITY file SYSTEM "file:///etc/passwd">'
+    assert read(with_entities(entities, "before &inner; &file;")).text == "before\n\nafter\n"
+
+
+def test_a_bomb_of_entities_is_unreadable() -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    with pytest.raises(UnreadableDocument):
+        read(with_entities(f'<!ENTITY l0 "ha">{laughs}', "&l9;"))
+
+
+def test_a_zip_bomb_is_too_large_before_it_is_unpacked() -> None:
+    bomb = broken_docx("word/document.xml", bytes(64 << 20))
+    assert len(bomb) < 1 << 20
+    with pytest.raises(OversizedDocument):
+        DocxReader().read(bomb, Limits(expanded_bytes=32 << 20))
+
+
+def test_a_document_without_text_is_empty() -> None:
+    with pytest.raises(EmptyDocument):
+        read(make.docx_of(p(), p(r("  "))))
