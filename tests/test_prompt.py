@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from kvprep.errors import ControlTokens, ModelError, TemplateVaries
 from kvprep.prefill.models import ModelFiles
@@ -94,7 +94,7 @@ PLACEMENTS = {
     "none": "plain",
 }
 BOS = {"chatml": None, "gemma": "<bos>", "llama": "<|begin_of_text|>", "mistral": "<s>", "hermes": None, "none": "<s>"}
-TOKENIZERS = ("byte-level", "sentencepiece", "unigram", "wordpiece", "characters")
+TOKENIZERS = ("byte-level", "regex", "sentencepiece", "unigram", "wordpiece", "characters")
 
 DOCUMENTS = [
     "Invoice 17",
@@ -122,6 +122,20 @@ def _byte_level() -> tuple[Tokenizer, Any]:
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     return tokenizer, trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
+
+
+def _regex() -> tuple[Tokenizer, Any]:
+    # As Llama 3 and Qwen: punctuation takes the line ends after it, and so does white space.
+    words = r"(?i:'s|'t|'re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    tokenizer, trainer = _byte_level()
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(words), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return tokenizer, trainer
 
 
 def _sentencepiece() -> tuple[Tokenizer, Any]:
@@ -154,7 +168,7 @@ def _characters() -> tuple[Tokenizer, Any]:
     return tokenizer, trainers.WordLevelTrainer(vocab_size=400, show_progress=False)
 
 
-MAKERS = dict(zip(TOKENIZERS, (_byte_level, _sentencepiece, _unigram, _wordpiece, _characters), strict=True))
+MAKERS = dict(zip(TOKENIZERS, (_byte_level, _regex, _sentencepiece, _unigram, _wordpiece, _characters), strict=True))
 
 Maker = Callable[[str, str], Path]
 
@@ -355,7 +369,7 @@ VARYING = {
     "the number of messages comes first": "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}",
     "the document is changed": "{% for m in messages %}{{ m.content | upper }}{% endfor %}",
     "nothing is accepted": "{{ raise_exception('no') }}",
-    "messages are lists of parts": "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}",
+    "content is a list of parts": "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}",
 }
 
 

@@ -13,6 +13,7 @@ from model_fixtures import SMALL, save_tiny_model
 from kvprep.errors import ConfigError, ModelError, ModelNotFound, UnsupportedCache
 from kvprep.hashing import fingerprint
 from kvprep.prefill import models
+from kvprep.prefill.locate import _counting_bar
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.shape import cache_shape, check_cuttable, max_positions
 from kvprep.progress import Silent
@@ -394,6 +395,17 @@ def test_a_hub_model_in_the_hubs_cache_needs_no_network(
     files = resolve(ModelSpec("some/model"), Silent(), cache=cache)
     assert files.identity.name == "some/model"
     assert files.identity.fingerprint == _identity(folder, cache).fingerprint
+
+
+def test_a_download_counts_the_bytes_that_reach_the_disk_and_draws_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    progress = Recorded()
+    progress.start("download", None, "bytes")
+    for name in ("huggingface_hub.snapshot_download", "huggingface_hub.snapshot_download.transfer"):
+        with _counting_bar(progress)(name=name, desc="Reconstructing", total=0, unit="B") as bar:
+            bar.update(40)
+            bar.set_description("Reconstruction complete")
+    assert progress.done == {"download": 40}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_without_the_bundled_package_the_hint_says_how_to_install_it(
