@@ -425,17 +425,45 @@ def test_a_file_that_only_calls_itself_gguf_is_refused_and_leaves_nothing(cache:
     assert [path for path in (cache / "models").glob("*") if path.suffix != ".lock"] == []
 
 
-def test_a_folder_with_an_older_tokenizer_gets_a_tokenizer_json_beside_links(tmp_path: Path, cache: Path) -> None:
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A tiny GPT-2 whose tokenizer is in vocab.json and merges.txt only."""
     settings = {"vocab_size": 300, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}
     folder = save_tiny_model(tmp_path / "model", "gpt2", with_tokenizer=False, **settings)
     letters = {chr(number): number for number in range(33, 127)}
     (folder / "vocab.json").write_text(json.dumps({**letters, "ab": 127, "<|endoftext|>": 128}))
     (folder / "merges.txt").write_text("#version: 0.2\na b\n")
-    files = resolve(ModelSpec(str(folder)), Silent(), cache=cache)
+    return folder
+
+
+def test_a_folder_with_an_older_tokenizer_gets_a_tokenizer_json_beside_links(older: Path, cache: Path) -> None:
+    files = resolve(ModelSpec(str(older)), Silent(), cache=cache)
     assert (files.folder / "tokenizer.json").is_file()
-    assert (files.folder / "model.safetensors").resolve() == (folder / "model.safetensors").resolve()
-    assert not (folder / "tokenizer.json").exists()
-    assert resolve(ModelSpec(str(folder)), Silent(), cache=cache).folder == files.folder
+    assert (files.folder / "model.safetensors").resolve() == (older / "model.safetensors").resolve()
+    assert not (older / "tokenizer.json").exists()
+    assert resolve(ModelSpec(str(older)), Silent(), cache=cache).folder == files.folder
+
+
+def test_a_conversion_that_was_killed_is_done_again(older: Path, cache: Path) -> None:
+    finished = resolve(ModelSpec(str(older)), Silent(), cache=cache).folder
+    partial = finished.rename(finished.with_name(finished.name + ".partial"))
+    (partial / "tokenizer.json").write_text("half of i")
+    again = resolve(ModelSpec(str(older)), Silent(), cache=cache).folder
+    assert again == finished and not partial.exists()
+    json.loads((again / "tokenizer.json").read_text())
+
+
+def test_a_conversion_leaves_transformers_as_talkative_as_it_was(older: Path, cache: Path) -> None:
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_info()
+    try:
+        resolve(ModelSpec(str(older)), Silent(), cache=cache)
+        assert logging.get_verbosity() == logging.INFO
+        assert logging.is_progress_bar_enabled()
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 @pytest.mark.parametrize(
