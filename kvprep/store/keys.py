@@ -18,7 +18,9 @@ from kvprep.store.crypto import new_key
 from kvprep.store.layout import Layout, disk_errors, sync_folder, write_durably
 from kvprep.types import NamespaceId
 
-_KEY_LINE = re.compile(r"^KVPREP-KEY-1 ([0-9a-f]{64}) ([0-9a-f]{8})$")
+_KEY_FILE = re.compile(
+    rb"(?s)(?P<checked>(?:#[^\n]*\n)*KVPREP-KEY-1 (?P<secret>[0-9a-f]{64})\n)check (?P<check>[0-9a-f]{8})\n"
+)
 _KEY_FILE_BYTES = 64 << 10
 
 
@@ -36,11 +38,11 @@ class NamespaceKeys:
 def write_key_file(path: Path, store_id: str) -> bytes:
     """Draw the secret that opens a store and write it to a new file, readable by its owner only."""
     secret = new_key()
-    text = (
+    checked = (
         f"# Opens the kvprep store {store_id}. Keep a copy in another place:\n"
         "# without this file nothing in the store can be read, by anybody.\n"
-        f"KVPREP-KEY-1 {secret.hex()} {_check_digits(secret)}\n"
-    )
+        f"KVPREP-KEY-1 {secret.hex()}\n"
+    ).encode()
     with disk_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -49,8 +51,8 @@ def write_key_file(path: Path, store_id: str) -> bytes:
             raise StoreError(
                 f"{path}: already there, and a key file is never overwritten", hint="Name another with KVPREP_KEY_FILE."
             ) from error
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(checked + b"check " + _check_digits(checked) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         sync_folder(path.parent)
@@ -65,16 +67,14 @@ def read_key_file(path: Path) -> bytes:
     """
     try:
         with open(path, "rb") as file:
-            lines = file.read(_KEY_FILE_BYTES).decode("ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+            data = file.read(_KEY_FILE_BYTES)
+    except OSError as error:
         raise WrongKey(
             f"{path}: no readable key file", hint="Name the store's key file with KVPREP_KEY_FILE, or restore its copy."
         ) from error
-    match = [m for line in lines if (m := _KEY_LINE.match(line))]
-    if len(match) == 1 and all(line.startswith("#") or _KEY_LINE.match(line) for line in lines):
-        secret = bytes.fromhex(match[0][1])
-        if _check_digits(secret) == match[0][2]:
-            return secret
+    match = _KEY_FILE.fullmatch(data)
+    if match and _check_digits(match["checked"]) == match["check"]:
+        return bytes.fromhex(match["secret"].decode())
     raise WrongKey(f"{path}: the key file is damaged", hint="Restore it from the copy you keep.")
 
 
@@ -155,5 +155,5 @@ def open_namespace_keys(layout: Layout, master: bytes, ident: NamespaceId) -> Na
         ) from error
 
 
-def _check_digits(secret: bytes) -> str:
-    return blake3(secret).digest()[:4].hex()
+def _check_digits(checked: bytes) -> bytes:
+    return blake3(checked).digest()[:4].hex().encode()

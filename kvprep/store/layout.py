@@ -80,9 +80,7 @@ def create_layout(root: Path) -> Layout:
 
 def write_store_toml(layout: Layout) -> None:
     """Make the folder a store."""
-    text = (
-        f'format = {FORMAT_VERSION}\nid = "{layout.store_id}"\nblock_size = {BLOCK_SIZE}\ncipher = "{CIPHER}"\n'
-    )
+    text = f'format = {FORMAT_VERSION}\nid = "{layout.store_id}"\nblock_size = {BLOCK_SIZE}\ncipher = "{CIPHER}"\n'
     write_durably(layout, layout.root / "store.toml", [text.encode()])
 
 
@@ -180,4 +178,6 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{path}: no space left on the device; nothing that was stored is lost",
                 hint="Free some space, run `kvprep gc`, and run the command again: it carries on.",
             ) from error
-        raise StoreError(f"{path}: {error.strerror}", hint="Mend the disk or its permissions; nothing is lost.") from error
+        raise StoreError(
+            f"{path}: {error.strerror}", hint="Mend the disk or its permissions; nothing is lost."
+        ) from error

@@ -1,0 +1,267 @@
+"""Entries and documents as records, and how they are put into sealed files.
+
+Source: docs/format.md, "Sealed file".
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from kvprep.errors import AuthenticationFailed
+from kvprep.hashing import keyed_id
+from kvprep.store.envelope import Sealed
+from kvprep.types import (
+    BlockHash,
+    CacheShape,
+    ContentHash,
+    DocumentId,
+    DriftHash,
+    EntryId,
+    Fingerprint,
+    LayerShape,
+    ModelIdentity,
+    Piece,
+    PrefillCost,
+    PromptTags,
+    SegmentId,
+    SourceState,
+    TextFinding,
+    TokenIds,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StretchRef:
+    """Blocks [first_block, last_block) of a prefix, and the segment that holds them and begins at `first_block`."""
+
+    segment: SegmentId
+    data_key: bytes = field(repr=False)
+    first_block: int
+    last_block: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRecord:
+    """The right to use the KV of one document version under one model."""
+
+    document: ContentHash
+    model: ModelIdentity
+    tags: PromptTags
+    shape: CacheShape
+    block_size: int
+    stretches: tuple[StretchRef, ...]
+    pieces: tuple[Piece, ...]
+    """The passes that computed it, in order. A piece of a shared stretch may reach beyond this document's part of it;
+    tokens at which a later piece starts count to the later one."""
+    created_at: float
+    expires_at: float | None
+    generation: int
+    cost: PrefillCost
+    """What computing all of it costs, shared parts included."""
+    prompt: str = field(repr=False)
+    token_ids: TokenIds = field(repr=False)
+
+    @property
+    def num_tokens(self) -> int:
+        """Length of the cached prefix."""
+        return len(self.token_ids)
+
+    @property
+    def kv_bytes(self) -> int:
+        """Bytes of keys and values in memory."""
+        return self.num_tokens * self.shape.token_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One file that shows a document, as it was when it was read."""
+
+    path: str
+    state: SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """One canonical text with its sources and its place in their history."""
+
+    content_hash: ContentHash
+    drift_hash: DriftHash
+    title: str
+    reader: str
+    canonicaliser: str
+    findings: tuple[TextFinding, ...]
+    sources: tuple[SourceRecord, ...]
+    """Sources that show this text now. Empty once every one has moved on to a newer version."""
+    supersedes: tuple[ContentHash, ...]
+    version: int
+    created_at: float
+    text: str = field(repr=False)
+
+    def with_source(self, source: SourceRecord) -> "DocumentRecord":
+        """Add a source, or replace what is known of it."""
+        others = tuple(s for s in self.sources if s.path != source.path)
+        return replace(self, sources=tuple(sorted((*others, source), key=lambda s: s.path)))
+
+    def without_source(self, path: str) -> "DocumentRecord":
+        """Forget a source."""
+        return replace(self, sources=tuple(s for s in self.sources if s.path != path))
+
+
+def entry_id(id_key: bytes, document: ContentHash, last_block: BlockHash) -> EntryId:
+    """Name the entry of a document whose prefix ends with `last_block`."""
+    return EntryId(keyed_id(id_key, "entry", document, last_block))
+
+
+def document_id(id_key: bytes, document: ContentHash) -> DocumentId:
+    """Name a document's file."""
+    return DocumentId(keyed_id(id_key, "document", document))
+
+
+def entry_to_facts(entry: EntryRecord) -> tuple[dict[str, Any], bytes]:
+    """Write an entry as JSON facts and a tail of token ids."""
+    facts = {
+        "document": entry.document.hex(),
+        "fingerprint": entry.model.fingerprint.hex(),
+        "model": {"name": entry.model.name, "fields": dict(entry.model.fields)},
+        "tags": asdict(entry.tags),
+        "shape": shape_to_facts(entry.shape),
+        "block_size": entry.block_size,
+        "num_tokens": entry.num_tokens,
+        "stretches": [
+            {
+                "segment": s.segment.hex(),
+                "key": s.data_key.hex(),
+                "first_block": s.first_block,
+                "last_block": s.last_block,
+            }
+            for s in entry.stretches
+        ],
+        "pieces": [[p.start, p.end] for p in entry.pieces],
+        "created_at": entry.created_at,
+        "expires_at": entry.expires_at,
+        "generation": entry.generation,
+        "cost": asdict(entry.cost),
+        "prompt": entry.prompt,
+    }
+    return facts, tokens_to_bytes(entry.token_ids)
+
+
+def entry_from_sealed(sealed: Sealed, *, subject: str) -> EntryRecord:
+    """Read an entry back.
+
+    Raises:
+        AuthenticationFailed: sealed by us, yet not an entry.
+    """
+    facts = sealed.facts
+    try:
+        token_ids = tokens_from_bytes(sealed.tail)
+        entry = EntryRecord(
+            document=ContentHash(bytes.fromhex(facts["document"])),
+            model=ModelIdentity(
+                str(facts["model"]["name"]),
+                tuple(sorted((str(k), str(v)) for k, v in facts["model"]["fields"].items())),
+                Fingerprint(bytes.fromhex(facts["fingerprint"])),
+            ),
+            tags=PromptTags(**facts["tags"]),
+            shape=shape_from_facts(facts["shape"]),
+            block_size=int(facts["block_size"]),
+            stretches=tuple(_stretch(s) for s in facts["stretches"]),
+            pieces=tuple(Piece(int(a), int(b)) for a, b in facts["pieces"]),
+            created_at=float(facts["created_at"]),
+            expires_at=None if facts["expires_at"] is None else float(facts["expires_at"]),
+            generation=int(facts["generation"]),
+            cost=PrefillCost(**facts["cost"]),
+            prompt=str(facts["prompt"]),
+            token_ids=token_ids,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AuthenticationFailed(f"{subject}: is no entry") from error
+    if entry.num_tokens != facts["num_tokens"] or entry.block_size < 1:
+        raise AuthenticationFailed(f"{subject}: token count differs")
+    return entry
+
+
+def document_to_facts(document: DocumentRecord) -> tuple[dict[str, Any], bytes]:
+    """Write a document as JSON facts and a tail of text."""
+    facts = {
+        "content_hash": document.content_hash.hex(),
+        "drift_hash": document.drift_hash.hex(),
+        "title": document.title,
+        "reader": document.reader,
+        "canonicaliser": document.canonicaliser,
+        "findings": [asdict(f) for f in document.findings],
+        "sources": [_source_to_facts(s) for s in document.sources],
+        "supersedes": [h.hex() for h in document.supersedes],
+        "version": document.version,
+        "created_at": document.created_at,
+    }
+    return facts, document.text.encode()
+
+
+def document_from_sealed(sealed: Sealed, *, subject: str) -> DocumentRecord:
+    """Read a document back.
+
+    Raises:
+        AuthenticationFailed: sealed by us, yet not a document.
+    """
+    facts = sealed.facts
+    try:
+        return DocumentRecord(
+            content_hash=ContentHash(bytes.fromhex(facts["content_hash"])),
+            drift_hash=DriftHash(bytes.fromhex(facts["drift_hash"])),
+            title=str(facts["title"]),
+            reader=str(facts["reader"]),
+            canonicaliser=str(facts["canonicaliser"]),
+            findings=tuple(TextFinding(**f) for f in facts["findings"]),
+            sources=tuple(_source_from_facts(s) for s in facts["sources"]),
+            supersedes=tuple(ContentHash(bytes.fromhex(h)) for h in facts["supersedes"]),
+            version=int(facts["version"]),
+            created_at=float(facts["created_at"]),
+            text=sealed.tail.decode(),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise AuthenticationFailed(f"{subject}: is no document") from error
+
+
+def shape_to_facts(shape: CacheShape) -> dict[str, Any]:
+    """Write a cache shape as JSON facts."""
+    return {"dtype": shape.dtype, "layers": [[s.num_kv_heads, s.key_dim, s.value_dim] for s in shape.layers]}
+
+
+def shape_from_facts(facts: dict[str, Any]) -> CacheShape:
+    """Read a cache shape; ValueError, TypeError or KeyError if it is none."""
+    if facts["dtype"] not in ("bfloat16", "float16", "float32"):
+        raise ValueError("unknown dtype")
+    layers = tuple(LayerShape(int(h), int(k), int(v)) for h, k, v in facts["layers"])
+    if any(min(s.num_kv_heads, s.key_dim, s.value_dim) < 1 for s in layers):
+        raise ValueError("empty layer")
+    return CacheShape(layers, facts["dtype"])
+
+
+def tokens_to_bytes(token_ids: TokenIds) -> bytes:
+    """Write token ids as little-endian uint32."""
+    return np.ascontiguousarray(token_ids, dtype="<u4").tobytes()
+
+
+def tokens_from_bytes(data: bytes) -> TokenIds:
+    """Read token ids; ValueError if the length is no multiple of four."""
+    return np.frombuffer(data, dtype="<u4").astype(np.uint32, copy=False)
+
+
+def _stretch(facts: dict[str, Any]) -> StretchRef:
+    return StretchRef(
+        SegmentId(bytes.fromhex(facts["segment"])),
+        bytes.fromhex(facts["key"]),
+        int(facts["first_block"]),
+        int(facts["last_block"]),
+    )
+
+
+def _source_to_facts(source: SourceRecord) -> dict[str, Any]:
+    return {"path": source.path, **asdict(source.state), "digest": source.state.digest.hex()}
+
+
+def _source_from_facts(facts: dict[str, Any]) -> SourceRecord:
+    state = {k: int(facts[k]) for k in ("size_bytes", "mtime_ns", "ctime_ns", "inode", "read_at_ns")}
+    return SourceRecord(str(facts["path"]), SourceState(**state, digest=bytes.fromhex(facts["digest"])))

@@ -1,0 +1,353 @@
+"""The index: a hint that makes look-up fast. Nothing in it decides a hit, and it can be built again from the entries.
+
+Rows hold keyed ids and sealed facts only. Source: docs/format.md, "What a hit checks".
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kvprep.errors import StoreError
+from kvprep.hashing import derive_key, keyed_id
+from kvprep.store.crypto import new_key
+from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
+from kvprep.store.keys import NamespaceKeys
+from kvprep.store.migrations import prepare
+from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SourceState
+
+BUSY_SECONDS = 30
+RACY_NS = 2_000_000_000
+# WAL databases can be corrupted by concurrent checkpointing before these releases: sqlite.org/releaselog/3_51_3.html
+WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockMatch:
+    """An entry that may hold the first `num_blocks` blocks of a prefix."""
+
+    entry: EntryId
+    num_blocks: int
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Tell whether this SQLite may use a write-ahead log with several processes."""
+    if version >= WAL_SAFE[0]:
+        return True
+    return any(version[:2] == fixed[:2] and version >= fixed for fixed in WAL_SAFE[1:])
+
+
+def open_database(path: Path) -> sqlite_utils.Database:
+    """Open a database file of the store with the journal that is safe here; made with mode 0600."""
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
+    try:
+        connection.execute(f"PRAGMA journal_mode={journal}")
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return sqlite_utils.Database(connection)
+
+
+class Index:
+    """Rows of all namespaces of one store."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the index; one that is damaged or of another version is thrown away, since it can be built again."""
+        self._path = path
+        try:
+            self._open()
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{path}: {error}", hint="Another process may hold it; try again.") from error
+        except sqlite3.DatabaseError:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            self._open()
+
+    def _open(self) -> None:
+        database = open_database(self._path)
+        try:
+            prepare(database.conn)
+        except sqlite3.DatabaseError:
+            database.close()
+            raise
+        self._database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Group writes; all of them or none."""
+        with self._errors():
+            self._database.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.conn.execute("COMMIT")
+            except BaseException:
+                self._database.conn.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self._path}: {error}", hint="Delete index.sqlite; `kvprep verify --rebuild-index` makes it again."
+            ) from error
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement of this module's and return its rows."""
+        with self._errors():
+            return self._database.conn.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+class NamespaceIndex:
+    """The rows of one namespace, opened with its keys."""
+
+    def __init__(self, index: Index, keys: NamespaceKeys) -> None:
+        """Bind to a namespace."""
+        self._index = index
+        self._keys = keys
+        self._aes = AESGCM(derive_key(keys.index_key, "index rows"))
+
+    @property
+    def built(self) -> bool:
+        """Whether this namespace's rows have been built since the index was made."""
+        return bool(self._index.run("SELECT 1 FROM namespaces WHERE id = ?", (self._keys.ident,)))
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        """Replace all rows of the namespace by what is put inside the context."""
+        ident = (self._keys.ident,)
+        with self._index.transaction():
+            numbers = "(SELECT number FROM segments WHERE namespace = ?)"
+            for table in ("blocks", "tails", "stretches"):
+                self._index.run(f"DELETE FROM {table} WHERE segment IN {numbers}", ident)
+            for table in ("segments", "entries", "documents", "sources"):
+                self._index.run(f"DELETE FROM {table} WHERE namespace = ?", ident)
+            yield
+            self._index.run("INSERT OR REPLACE INTO namespaces VALUES (?)", ident)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Group writes; all of them or none."""
+        with self._index.transaction():
+            yield
+
+    def put_document(self, document: DocumentRecord) -> None:
+        """Insert or replace a document and its sources; inside a transaction."""
+        ident = self.document_id(document.content_hash)
+        facts = {
+            "document": document.content_hash.hex(),
+            "title": document.title,
+            "version": document.version,
+            "created_at": document.created_at,
+            "sources": [s.path for s in document.sources],
+        }
+        sealed = self._seal(ident, facts)
+        self._index.run("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (ident, self._keys.ident, sealed))
+        self._index.run("DELETE FROM sources WHERE namespace = ? AND document = ?", (self._keys.ident, ident))
+        for source in document.sources:
+            row = (self._keys.ident, self.path_id(source.path), self.state_id(source.state), ident)
+            self._index.run("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", row)
+
+    def put_entry(self, ident: EntryId, entry: EntryRecord, hashes: Sequence[BlockHash], root: BlockHash) -> None:
+        """Insert or replace an entry and the places of its blocks; inside a transaction."""
+        self.remove_entry(ident)
+        facts = {
+            "document": entry.document.hex(),
+            "model": entry.model.name,
+            "fingerprint": entry.model.fingerprint.hex(),
+            "tokens": entry.num_tokens,
+            "bytes": entry.kv_bytes,
+            "created_at": entry.created_at,
+            "expires_at": entry.expires_at,
+        }
+        model = self.model_id(entry.model.fingerprint, entry.tags)
+        row = (ident, self._keys.ident, self.document_id(entry.document), model)
+        self._index.run(
+            "INSERT INTO entries (id, namespace, document, model, expires_at, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+            (*row, entry.expires_at, self._seal(ident, facts)),
+        )
+        number = self._index.run("SELECT number FROM entries WHERE id = ?", (ident,))[0][0]
+        for stretch in entry.stretches:
+            segment = self._segment_number(stretch.segment)
+            self._index.run("INSERT OR REPLACE INTO stretches VALUES (?, ?, ?)", (segment, number, stretch.last_block))
+            self._put_blocks(segment, entry, hashes, root, stretch.first_block, stretch.last_block)
+
+    def _segment_number(self, segment: bytes) -> int:
+        self._index.run("INSERT OR IGNORE INTO segments (id, namespace) VALUES (?, ?)", (segment, self._keys.ident))
+        return int(self._index.run("SELECT number FROM segments WHERE id = ?", (segment,))[0][0])
+
+    def _put_blocks(
+        self, segment: int, entry: EntryRecord, hashes: Sequence[BlockHash], root: BlockHash, first: int, last: int
+    ) -> None:
+        full = entry.num_tokens // entry.block_size
+        for position in range(first, min(last, full)):
+            self._index.run("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)", (hashes[position], segment, position))
+        if last > full:
+            parent = hashes[full - 1] if full else root
+            row = (parent, hashes[full], entry.num_tokens % entry.block_size, segment)
+            self._index.run("INSERT OR IGNORE INTO tails VALUES (?, ?, ?, ?)", row)
+
+    def remove_entry(self, ident: EntryId) -> None:
+        """Remove an entry, and the blocks of segments that no other entry uses; inside a transaction."""
+        for (number,) in self._index.run("SELECT number FROM entries WHERE id = ?", (ident,)):
+            segments = self._index.run("SELECT segment FROM stretches WHERE entry = ?", (number,))
+            self._index.run("DELETE FROM stretches WHERE entry = ?", (number,))
+            self._index.run("DELETE FROM entries WHERE number = ?", (number,))
+            for (segment,) in segments:
+                self._remove_segment_if_unused(segment)
+
+    def _remove_segment_if_unused(self, segment: int) -> None:
+        if self._index.run("SELECT 1 FROM stretches WHERE segment = ?", (segment,)):
+            return
+        for table in ("blocks", "tails"):
+            self._index.run(f"DELETE FROM {table} WHERE segment = ?", (segment,))
+        self._index.run("DELETE FROM segments WHERE number = ?", (segment,))
+
+    def remove_document(self, ident: DocumentId) -> None:
+        """Remove a document and its sources; inside a transaction."""
+        self._index.run("DELETE FROM documents WHERE id = ?", (ident,))
+        self._index.run("DELETE FROM sources WHERE namespace = ? AND document = ?", (self._keys.ident, ident))
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Facts of every document, as put; rows that do not open are left out."""
+        rows = self._index.run("SELECT id, sealed FROM documents WHERE namespace = ?", (self._keys.ident,))
+        return self._opened(rows)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Facts of every entry, as put, with its `id`; rows that do not open are left out."""
+        rows = self._index.run("SELECT id, sealed FROM entries WHERE namespace = ?", (self._keys.ident,))
+        return self._opened(rows)
+
+    def entries_of(self, document: ContentHash) -> list[EntryId]:
+        """Entries of a document, newest first."""
+        rows = self._index.run(
+            "SELECT id FROM entries WHERE document = ? ORDER BY number DESC", (self.document_id(document),)
+        )
+        return [EntryId(row[0]) for row in rows]
+
+    def unchanged(self, model: bytes, now: float) -> dict[bytes, tuple[bytes, EntryId]]:
+        """Sources whose document has a live entry under `model`: path id → (state id, entry)."""
+        rows = self._index.run(
+            "SELECT s.path, s.state, e.id FROM sources s JOIN entries e ON e.document = s.document"
+            " WHERE s.namespace = ? AND e.model = ? AND s.state IS NOT NULL"
+            " AND (e.expires_at IS NULL OR e.expires_at > ?)",
+            (self._keys.ident, model, now),
+        )
+        return {path: (state, EntryId(entry)) for path, state, entry in rows}
+
+    def document_of_path(self, path: str) -> DocumentId | None:
+        """The document that a source showed last."""
+        rows = self._index.run(
+            "SELECT document FROM sources WHERE namespace = ? AND path = ?", (self._keys.ident, self.path_id(path))
+        )
+        return DocumentId(rows[0][0]) if rows else None
+
+    def longest_match(self, hashes: Sequence[BlockHash]) -> list[BlockMatch]:
+        """Entries that may hold the longest run of these full blocks from the start, most blocks first."""
+        found: list[BlockMatch] = []
+        for at in range(0, len(hashes), 500):
+            part = list(hashes[at : at + 500])
+            marks = ",".join("?" * len(part))
+            rows = self._index.run(
+                "SELECT e.id, min(max(b.position) + 1, s.last_block) FROM blocks b"
+                " JOIN stretches s ON s.segment = b.segment AND s.last_block > b.position"
+                f" JOIN entries e ON e.number = s.entry WHERE b.hash IN ({marks}) GROUP BY e.id",
+                part,
+            )
+            found += [BlockMatch(EntryId(entry), blocks) for entry, blocks in rows]
+        return sorted(found, key=lambda m: -m.num_blocks)
+
+    def tails_after(self, parent: BlockHash) -> list[tuple[BlockHash, int, EntryId]]:
+        """Short last blocks that follow `parent`: hash, tokens and an entry, longest first."""
+        rows = self._index.run(
+            "SELECT t.hash, t.tokens, e.id FROM tails t JOIN stretches s ON s.segment = t.segment"
+            " JOIN entries e ON e.number = s.entry WHERE t.parent = ? ORDER BY t.tokens DESC",
+            (parent,),
+        )
+        return [(BlockHash(h), int(n), EntryId(e)) for h, n, e in rows]
+
+    def snapshot(self) -> dict[str, set[tuple[Any, ...]]]:
+        """All rows in a form that is equal for equal content, for comparing an index with a rebuild."""
+        ident = (self._keys.ident,)
+        return {
+            "documents": {(f["id"], json.dumps(f, sort_keys=True, default=bytes.hex)) for f in self.documents()},
+            "entries": {(f["id"], json.dumps(f, sort_keys=True, default=bytes.hex)) for f in self.entries()},
+            "models": set(
+                self._index.run("SELECT id, document, model, expires_at FROM entries WHERE namespace = ?", ident)
+            ),
+            "sources": set(self._index.run("SELECT path, state, document FROM sources WHERE namespace = ?", ident)),
+            "stretches": set(
+                self._index.run(
+                    "SELECT g.id, e.id, s.last_block FROM stretches s JOIN segments g ON g.number = s.segment"
+                    " JOIN entries e ON e.number = s.entry WHERE g.namespace = ?",
+                    ident,
+                )
+            ),
+            "blocks": set(
+                self._index.run(
+                    "SELECT b.hash, g.id, b.position FROM blocks b JOIN segments g ON g.number = b.segment"
+                    " WHERE g.namespace = ?",
+                    ident,
+                )
+            ),
+            "tails": set(
+                self._index.run(
+                    "SELECT t.parent, t.hash, t.tokens, g.id FROM tails t JOIN segments g ON g.number = t.segment"
+                    " WHERE g.namespace = ?",
+                    ident,
+                )
+            ),
+        }
+
+    def document_id(self, document: ContentHash) -> DocumentId:
+        """Keyed id of a document."""
+        return document_id(self._keys.id_key, document)
+
+    def model_id(self, fingerprint: Fingerprint, tags: PromptTags) -> bytes:
+        """Keyed id of a model together with what shapes its tokens."""
+        parts = (tags.tokenizer.encode(), tags.template.encode(), tags.preamble.encode())
+        return keyed_id(self._keys.id_key, "model", fingerprint, *parts)
+
+    def path_id(self, path: str) -> bytes:
+        """Keyed id of a source's path."""
+        return keyed_id(self._keys.id_key, "path", path.encode("utf-8", "surrogateescape"))
+
+    def state_id(self, state: SourceState) -> bytes | None:
+        """Keyed id of what stat says of a source; None where a later write could look the same."""
+        if state.read_at_ns - max(state.mtime_ns, state.ctime_ns) < RACY_NS:
+            return None
+        return self.stat_id(state.size_bytes, state.mtime_ns, state.ctime_ns, state.inode)
+
+    def stat_id(self, *numbers: int) -> bytes:
+        """Keyed id of size, mtime, ctime and inode."""
+        return keyed_id(self._keys.id_key, "state", *(n.to_bytes(16, "little", signed=True) for n in numbers))
+
+    def _seal(self, ident: bytes, facts: dict[str, Any]) -> bytes:
+        nonce = new_key()[:12]
+        return nonce + self._aes.encrypt(nonce, json.dumps(facts).encode(), ident)
+
+    def _opened(self, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+        return [facts for ident, sealed in rows if (facts := self._unseal(ident, sealed)) is not None]
+
+    def _unseal(self, ident: bytes, sealed: bytes) -> dict[str, Any] | None:
+        # A row that somebody wrote by hand is no row: the index is a hint.
+        try:
+            facts = json.loads(self._aes.decrypt(sealed[:12], sealed[12:], ident))
+        except (InvalidTag, ValueError, TypeError):
+            return None
+        return {"id": ident, **facts} if isinstance(facts, dict) else None

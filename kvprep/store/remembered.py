@@ -1,0 +1,98 @@
+"""What this machine remembers of stores, outside of them: that they exist, and the last generation of each namespace.
+
+A store that has vanished (an unmounted disk) must not be made anew in silence, and an old copy put in its place must be noticed.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from kvprep.errors import ConfigError, IntegrityError
+from kvprep.store.lock import exclusive
+from kvprep.types import NamespaceId
+
+
+def memory_file() -> Path:
+    """Where the memory lies: the user's state folder."""
+    return platformdirs.user_state_path("kvprep") / "stores.json"
+
+
+def remember_store(root: Path, store_id: str) -> None:
+    """Remember that `root` holds a store."""
+    with _changing() as memory:
+        memory.setdefault(store_id, {"generations": {}})["path"] = str(root)
+
+
+def remember_generation(store_id: str, namespace: NamespaceId, generation: int) -> None:
+    """Remember a generation; a smaller one than remembered changes nothing."""
+    with _changing() as memory:
+        generations = memory.setdefault(store_id, {"path": "", "generations": {}})["generations"]
+        generations[namespace.hex()] = max(generation, generations.get(namespace.hex(), 0))
+
+
+def was_remembered(root: Path) -> bool:
+    """Tell whether a store was ever seen at `root`."""
+    return any(store["path"] == str(root) for store in _read().values())
+
+
+def check_generation(store_id: str, namespace: NamespaceId, generation: int, *, subject: str) -> None:
+    """Refuse a namespace that is older than one already seen here.
+
+    Raises:
+        IntegrityError: an older copy was put back: what was invalidated since may be in it.
+    """
+    seen = _read().get(store_id, {}).get("generations", {}).get(namespace.hex(), 0)
+    if generation < seen:
+        raise IntegrityError(
+            f"{subject}: generation {generation}, but {seen} was seen before: an older copy was put back",
+            hint="Put the newest copy back, or remove this store and ingest again.",
+        )
+
+
+class _changing:
+    """Read the memory under its lock, and write it back if it has changed."""
+
+    def __enter__(self) -> dict[str, Any]:
+        folder = memory_file().parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = exclusive(folder / "stores.lock")
+        self._lock.__enter__()
+        self._memory = _read()
+        self._before = json.dumps(self._memory)
+        return self._memory
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            if exc[0] is None and json.dumps(self._memory) != self._before:
+                _replace(memory_file(), json.dumps(self._memory, indent=1))
+        finally:
+            self._lock.__exit__(None, None, None)
+
+
+def _read() -> dict[str, Any]:
+    path = memory_file()
+    try:
+        memory = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ConfigError(f"{path}: damaged", hint="Restore it, or remove it and run `kvprep verify`.") from error
+    if not isinstance(memory, dict):
+        raise ConfigError(f"{path}: damaged", hint="Restore it, or remove it and run `kvprep verify`.")
+    return memory
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,396 @@
+"""The segment: sealed keys and values of one stretch of a prefix.
+
+A hostile file is expected: every size is checked before memory is taken, nothing in a file chooses code, and no byte
+leaves without having been authenticated at its place.
+
+Source: docs/format.md, "Segment" and "Block order".
+"""
+
+import json
+import mmap
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, IntegrityError, Truncated
+from kvprep.hashing import block_hash, block_ranges, key_commitment, keyed_id
+from kvprep.store.crypto import TAG_BYTES, Cipher, new_key
+from kvprep.store.entry import shape_from_facts, shape_to_facts, tokens_from_bytes, tokens_to_bytes
+from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version, footer, parse_body
+from kvprep.store.layout import FORMAT_VERSION
+from kvprep.types import (
+    BlockHash,
+    Buffer,
+    CacheShape,
+    Fingerprint,
+    NamespaceId,
+    Piece,
+    PrefillCost,
+    SegmentId,
+    TokenIds,
+)
+
+SEGMENT_MAGIC = MAGIC + b"s"
+HEADER = struct.Struct("<8sIIQII32s32sQQQQ")
+ALIGNMENT = 64
+CHUNK_BYTES = 256 << 10
+MAX_MANIFEST_BYTES = 16 << 20
+DIGEST_BYTES = 32
+
+ChunkPlace = Callable[[int, int, int, int, int], memoryview]
+"""(layer, part, head, start, end) → the bytes of tokens [start, end) of one head's keys (part 0) or values (part 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a segment says of itself, sealed."""
+
+    namespace: NamespaceId
+    fingerprint: Fingerprint
+    parent: BlockHash
+    """Hash of the block before the first one, or the block root."""
+    first_token: int
+    """Position of the first token in its prefix; a multiple of the block size."""
+    block_size: int
+    chunk_tokens: int
+    shape: CacheShape
+    pieces: tuple[Piece, ...]
+    cost: PrefillCost
+    created_at: float
+    block_hashes: tuple[BlockHash, ...]
+    token_ids: TokenIds = field(repr=False)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens in the segment."""
+        return len(self.token_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSegment:
+    """A segment ready to be written."""
+
+    ident: SegmentId
+    data_key: bytes = field(repr=False)
+    manifest: Manifest
+    parts: tuple[Buffer, ...] = field(repr=False)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the file."""
+        return sum(len(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One sealed run: tokens [start, end) of the prefix, of one layer, part and head."""
+
+    layer: int
+    part: int
+    head: int
+    start: int
+    end: int
+    num_bytes: int
+
+
+def chunk_tokens_for(shape: CacheShape, block_size: int) -> int:
+    """Choose how many tokens a chunk holds: as many whole blocks as fit 256 KiB, at least one."""
+    row_bytes = max(max(s.key_dim, s.value_dim) for s in shape.layers) * shape.itemsize
+    return max(1, CHUNK_BYTES // (row_bytes * block_size)) * block_size
+
+
+def chunks_of(manifest: Manifest) -> Iterator[Chunk]:
+    """List the chunks in file order."""
+    itemsize = manifest.shape.itemsize
+    for start, end in block_ranges(manifest.num_tokens, manifest.chunk_tokens):
+        for layer, shape in enumerate(manifest.shape.layers):
+            for part, dim in enumerate((shape.key_dim, shape.value_dim)):
+                for head in range(shape.num_kv_heads):
+                    place = (manifest.first_token + start, manifest.first_token + end)
+                    yield Chunk(layer, part, head, *place, (end - start) * dim * itemsize)
+
+
+def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace) -> SealedSegment:
+    """Encrypt a stretch out of the engine's memory under a fresh data key.
+
+    Reads `place` chunk by chunk and keeps no view of it.
+    """
+    data_key = new_key()
+    cipher, commitment = Cipher(data_key), key_commitment(data_key)
+    last = manifest.block_hashes[-1]
+    ident = SegmentId(keyed_id(id_key, "segment", manifest.parent, last, commitment))
+    chunks = list(chunks_of(manifest))
+    body = _manifest_to_bytes(manifest)
+    if len(body) > MAX_MANIFEST_BYTES:
+        raise IntegrityError("segment: manifest too large")
+    header, offsets = _header(ident, commitment, len(body) + TAG_BYTES, chunks)
+    root = blake3(header + body).digest()
+    sealed_manifest = cipher.seal(0, body, header)
+    padding = offsets[0] - len(header) - len(sealed_manifest) if chunks else 0
+    area, digests = _seal_chunks(cipher, root, chunks, offsets, place)
+    parts: list[Buffer] = [header, sealed_manifest, bytes(padding), area, digests]
+    return SealedSegment(ident, data_key, manifest, (*parts, footer(parts)))
+
+
+def _seal_chunks(
+    cipher: Cipher, root: bytes, chunks: list[Chunk], offsets: list[int], place: ChunkPlace
+) -> tuple[bytearray, bytes]:
+    first = offsets[0]
+    area = bytearray(offsets[-1] - first)
+    view, digests = memoryview(area), bytearray()
+    for index, chunk in enumerate(chunks):
+        start = offsets[index] - first
+        target = view[start : start + chunk.num_bytes + TAG_BYTES]
+        source = place(chunk.layer, chunk.part, chunk.head, chunk.start, chunk.end)
+        cipher.seal_into(index + 1, source, _associated(root, index, len(chunks)), target)
+        digests += blake3(target).digest()
+    return area, bytes(digests)
+
+
+def _header(ident: SegmentId, commitment: bytes, manifest_bytes: int, chunks: list[Chunk]) -> tuple[bytes, list[int]]:
+    offsets = _offsets(HEADER.size + manifest_bytes, chunks)
+    total = offsets[-1] + DIGEST_BYTES * len(chunks) + FOOTER.size
+    numbers = (offsets[0], offsets[-1], total, 0)
+    header = HEADER.pack(SEGMENT_MAGIC, FORMAT_VERSION, 0, manifest_bytes, len(chunks), 0, ident, commitment, *numbers)
+    return header, offsets
+
+
+def _offsets(start: int, chunks: list[Chunk]) -> list[int]:
+    """Offset of each chunk, and at the end that of the digest table."""
+    offsets = [_align(start)]
+    for chunk in chunks:
+        offsets.append(_align(offsets[-1] + chunk.num_bytes + TAG_BYTES))
+    return offsets
+
+
+def _align(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def _associated(root: bytes, index: int, count: int) -> bytes:
+    return root + struct.pack("<II", index, count)
+
+
+class SegmentReader:
+    """An open segment, mapped into memory; a context manager.
+
+    `manifest` and `chunks` are authenticated when the reader is made. Bytes of a chunk leave only after its own check.
+    """
+
+    def __init__(self, path: Path, data_key: bytes, *, subject: str) -> None:
+        """Map and check header and manifest.
+
+        Raises:
+            DanglingEntry: no such file.
+            IntegrityError: cut, damaged, or another segment under this name.
+        """
+        self.subject = subject
+        self._map = _map_file(path, subject)
+        self._view = memoryview(self._map)
+        try:
+            self._open(data_key, path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, data_key: bytes, path: Path) -> None:
+        header = check_segment_header(self._view, path, subject=self.subject)
+        if header.commitment != key_commitment(data_key):
+            raise AuthenticationFailed(f"{self.subject}: not the segment that the entry names")
+        self._cipher = Cipher(data_key)
+        raw = bytes(self._view[: HEADER.size])
+        sealed = self._view[HEADER.size : HEADER.size + header.manifest_bytes]
+        body = self._cipher.open(0, sealed, raw, subject=self.subject)
+        self.manifest = _manifest_from_bytes(body, subject=self.subject)
+        self.chunks = list(chunks_of(self.manifest))
+        self._root = blake3(raw + body).digest()
+        self._offsets = _offsets(HEADER.size + header.manifest_bytes, self.chunks)
+        if len(self.chunks) != header.num_chunks or self._offsets[-1] != header.digests_at:
+            raise AuthenticationFailed(f"{self.subject}: chunk places differ from the header")
+
+    def load(self, end: int, place: ChunkPlace) -> int:
+        """Decrypt every chunk that holds tokens below `end` straight into `place`.
+
+        Args:
+            end: position in the prefix; chunks reach to `chunk_end(end)`, so the caller's memory must too.
+            place: writable bytes of each run.
+
+        Returns:
+            Bytes read.
+
+        Raises:
+            AuthenticationFailed: a chunk is not what was sealed here. What `place` holds is then rubbish.
+        """
+        num_bytes = 0
+        for index, chunk in enumerate(self.chunks):
+            if chunk.start >= end:
+                break
+            target = place(chunk.layer, chunk.part, chunk.head, chunk.start, chunk.end)
+            self._open_chunk(index, target)
+            num_bytes += chunk.num_bytes
+        return num_bytes
+
+    def chunk_end(self, end: int) -> int:
+        """Round a position up to the end of the chunk that holds it."""
+        first, size = self.manifest.first_token, self.manifest.chunk_tokens
+        groups = -(-(end - first) // size)
+        return first + min(self.manifest.num_tokens, groups * size)
+
+    def check(self) -> int:
+        """Check every byte of the file; return the number of chunks.
+
+        Raises:
+            IntegrityError: anything differs.
+        """
+        check_footer(self._view, subject=self.subject)
+        scratch = bytearray(max(c.num_bytes for c in self.chunks))
+        for index, chunk in enumerate(self.chunks):
+            self._open_chunk(index, memoryview(scratch)[: chunk.num_bytes])
+            self._check_digest(index, chunk)
+        self._check_padding()
+        self._check_hashes()
+        return len(self.chunks)
+
+    def _open_chunk(self, index: int, target: memoryview) -> None:
+        start = self._offsets[index]
+        sealed = self._view[start : start + self.chunks[index].num_bytes + TAG_BYTES]
+        associated = _associated(self._root, index, len(self.chunks))
+        self._cipher.open_into(index + 1, sealed, associated, target, subject=f"{self.subject}: chunk {index}")
+
+    def _check_digest(self, index: int, chunk: Chunk) -> None:
+        start = self._offsets[index]
+        at = self._offsets[-1] + index * DIGEST_BYTES
+        digest = blake3(self._view[start : start + chunk.num_bytes + TAG_BYTES]).digest()
+        if digest != self._view[at : at + DIGEST_BYTES]:
+            raise HashMismatch(f"{self.subject}: digest of chunk {index} differs")
+
+    def _check_padding(self) -> None:
+        ends = [HEADER.size + HEADER.unpack_from(self._view)[3]]
+        ends += [o + c.num_bytes + TAG_BYTES for o, c in zip(self._offsets, self.chunks, strict=False)]
+        for end, start in zip(ends, self._offsets, strict=True):
+            if any(self._view[end:start]):
+                raise IntegrityError(f"{self.subject}: padding is not zero")
+
+    def _check_hashes(self) -> None:
+        parent, manifest = self.manifest.parent, self.manifest
+        ranges = block_ranges(manifest.num_tokens, manifest.block_size)
+        for (start, end), expected in zip(ranges, manifest.block_hashes, strict=True):
+            parent = block_hash(parent, manifest.token_ids[start:end])
+            if parent != expected:
+                raise HashMismatch(f"{self.subject}: block hash differs")
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._view.release()
+        self._map.close()
+
+    def __enter__(self) -> "SegmentReader":
+        """Use as a context."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Unmap the file."""
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """The part of a segment that is readable without a key."""
+
+    manifest_bytes: int
+    num_chunks: int
+    commitment: bytes
+    digests_at: int
+
+
+def check_segment_header(data: Buffer, path: Path, *, subject: str) -> SegmentHeader:
+    """Check what can be checked without a key: magic, version, name, lengths.
+
+    Raises:
+        Truncated, IntegrityError, UnsupportedFormat: by what is wrong.
+    """
+    view = memoryview(data)
+    if len(view) < HEADER.size + TAG_BYTES + FOOTER.size:
+        raise Truncated(f"{subject}: only {len(view)} bytes")
+    fields = HEADER.unpack(view[: HEADER.size])
+    magic, version, flags, manifest_bytes, num_chunks, zero, ident, commitment = fields[:8]
+    first, digests_at, total, zero_too = fields[8:]
+    if magic != SEGMENT_MAGIC:
+        raise IntegrityError(f"{subject}: not a segment")
+    check_version(version, subject=subject)
+    if total != len(view):
+        raise Truncated(f"{subject}: {len(view)} bytes where its header says {total}")
+    lengths_agree = (
+        first == _align(HEADER.size + manifest_bytes)
+        and first <= digests_at
+        and digests_at + num_chunks * DIGEST_BYTES + FOOTER.size == total
+    )
+    if flags or zero or zero_too or manifest_bytes > MAX_MANIFEST_BYTES + TAG_BYTES or not lengths_agree:
+        raise IntegrityError(f"{subject}: header makes no sense")
+    if ident.hex() != path.stem:
+        raise IntegrityError(f"{subject}: holds another segment")
+    return SegmentHeader(manifest_bytes, num_chunks, commitment, digests_at)
+
+
+def _map_file(path: Path, subject: str) -> mmap.mmap:
+    try:
+        with open(path, "rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError as error:
+        raise DanglingEntry(f"{subject}: missing", hint="Ingest the document again.") from error
+    except ValueError as error:
+        raise Truncated(f"{subject}: empty file") from error
+
+
+def _manifest_to_bytes(manifest: Manifest) -> bytes:
+    facts: dict[str, Any] = {
+        "namespace": manifest.namespace.hex(),
+        "fingerprint": manifest.fingerprint.hex(),
+        "parent": manifest.parent.hex(),
+        "block_size": manifest.block_size,
+        "first_token": manifest.first_token,
+        "num_tokens": manifest.num_tokens,
+        "chunk_tokens": manifest.chunk_tokens,
+        "shape": shape_to_facts(manifest.shape),
+        "codec": "none",
+        "pieces": [[p.start, p.end] for p in manifest.pieces],
+        "cost": asdict(manifest.cost),
+        "created_at": manifest.created_at,
+        "writer": "",
+    }
+    text = json.dumps(facts, separators=(",", ":"), allow_nan=False).encode()
+    tail = b"".join(manifest.block_hashes) + tokens_to_bytes(manifest.token_ids)
+    return struct.pack("<I", len(text)) + text + tail
+
+
+def _manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
+    opened = parse_body(body, subject=subject)
+    facts, tail = opened.facts, opened.tail
+    try:
+        num_tokens, block_size = int(facts["num_tokens"]), int(facts["block_size"])
+        chunk_tokens, first_token = int(facts["chunk_tokens"]), int(facts["first_token"])
+        if min(num_tokens, block_size, chunk_tokens) < 1 or chunk_tokens % block_size or first_token % block_size:
+            raise ValueError("sizes")
+        hash_bytes = 32 * -(-num_tokens // block_size)
+        if len(tail) != hash_bytes + 4 * num_tokens or facts["codec"] != "none":
+            raise ValueError("tail or codec")
+        return Manifest(
+            namespace=NamespaceId(bytes.fromhex(facts["namespace"])),
+            fingerprint=Fingerprint(bytes.fromhex(facts["fingerprint"])),
+            parent=BlockHash(bytes.fromhex(facts["parent"])),
+            first_token=first_token,
+            block_size=block_size,
+            chunk_tokens=chunk_tokens,
+            shape=shape_from_facts(facts["shape"]),
+            pieces=tuple(Piece(int(a), int(b)) for a, b in facts["pieces"]),
+            cost=PrefillCost(**facts["cost"]),
+            created_at=float(facts["created_at"]),
+            block_hashes=tuple(BlockHash(tail[i : i + 32]) for i in range(0, hash_bytes, 32)),
+            token_ids=tokens_from_bytes(tail[hash_bytes:]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise AuthenticationFailed(f"{subject}: manifest makes no sense") from error

@@ -1,0 +1,178 @@
+"""A store: the folder, its master key, its namespaces."""
+
+import re
+from pathlib import Path
+
+import platformdirs
+
+from kvprep.errors import ConfigError, NotFound, StoreNotFound
+from kvprep.store import keys, layout, remembered
+from kvprep.store.index import Index
+from kvprep.store.lock import exclusive
+from kvprep.store.namespace import Namespace
+from kvprep.store.state import new_state, read_state, write_state
+from kvprep.store.usage import Usage
+from kvprep.types import NamespaceId
+
+_NAMESPACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def default_store_path() -> Path:
+    """Where a store lies unless told otherwise."""
+    return platformdirs.user_data_path("kvprep") / "store"
+
+
+def default_key_path(store_id: str) -> Path:
+    """Where a store's key file lies unless told otherwise: outside the store."""
+    return platformdirs.user_config_path("kvprep") / "keys" / f"{store_id}.key"
+
+
+class Store:
+    """An open store; a context manager. Not shared between threads while it changes."""
+
+    def __init__(self, places: layout.Layout, master: bytes) -> None:
+        """Use `Store.open` or `Store.create`."""
+        self.layout = places
+        self._master = master
+        self._index: Index | None = None
+        self._usage: Usage | None = None
+
+    @classmethod
+    def create(cls, path: Path, *, key_file: Path | None = None) -> "Store":
+        """Make an empty store and its key file.
+
+        Raises:
+            ConfigError: the folder is not empty.
+            StoreError: the key file is already there.
+        """
+        path = path.expanduser().absolute()
+        if path.exists() and any(entry.name not in (*layout.FOLDERS, "README") for entry in path.iterdir()):
+            raise ConfigError(f"{path}: not an empty folder", hint="Name a new folder with --store.")
+        places = layout.create_layout(path)
+        secret = keys.write_key_file((key_file or default_key_path(places.store_id)).expanduser(), places.store_id)
+        master = keys.create_master(places, secret)
+        layout.write_store_toml(places)
+        remembered.remember_store(path, places.store_id)
+        store = cls(places, master)
+        store.namespace("default", create=True)
+        return store
+
+    @classmethod
+    def open(cls, path: Path | None = None, *, key_file: Path | None = None) -> "Store":
+        """Open the store at `path` (default: the user's own) with its key file.
+
+        Raises:
+            StoreNotFound: no store there.
+            WrongKey: the key file does not open it.
+        """
+        path = (path or default_store_path()).expanduser().absolute()
+        places = layout.open_layout(path)
+        secret = keys.read_key_file((key_file or default_key_path(places.store_id)).expanduser())
+        master = keys.open_master(places, secret)
+        remembered.remember_store(path, places.store_id)
+        return cls(places, master)
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return self.layout.root
+
+    @property
+    def index(self) -> Index:
+        """The index, opened when first needed."""
+        if self._index is None:
+            self._index = Index(self.path / "index.sqlite")
+        return self._index
+
+    @property
+    def usage(self) -> Usage:
+        """The counters of look-ups, opened when first needed."""
+        if self._usage is None:
+            self._usage = Usage(self.path / "usage.sqlite")
+        return self._usage
+
+    def namespace(self, name: str, *, create: bool = False) -> Namespace:
+        """Open a namespace.
+
+        Args:
+            name: letters, digits, `.`, `_`, `-`; at most 64.
+            create: make it if it is not there.
+
+        Raises:
+            NotFound: there is none of this name that the key opens.
+            IntegrityError: its state is damaged, or older than one already seen here.
+        """
+        if not _NAMESPACE_NAME.fullmatch(name):
+            raise ConfigError(f"{name!r}: no name for a namespace", hint="Use letters, digits, '.', '_' and '-'.")
+        opened = self._open_namespace(keys.namespace_id(self._master, name))
+        if opened is None and create:
+            opened = self._create_namespace(name)
+        if opened is None:
+            raise NotFound(f"namespace {name}: none that this key opens", hint="`kvprep ingest --namespace` makes one.")
+        return opened
+
+    def namespaces(self) -> list[Namespace]:
+        """Open every namespace that the master key opens, by name."""
+        found = []
+        for path in self.layout.all_files("namespaces"):
+            try:
+                ident = NamespaceId(bytes.fromhex(path.stem))
+            except ValueError:
+                continue
+            if (opened := self._open_namespace(ident)) is not None:
+                found.append(opened)
+        return sorted(found, key=lambda n: n.name)
+
+    def _open_namespace(self, ident: NamespaceId) -> Namespace | None:
+        opened = keys.open_namespace_keys(self.layout, self._master, ident)
+        if opened is None:
+            return None
+        state = read_state(self.layout, opened)
+        remembered.check_generation(
+            self.layout.store_id, ident, state.generation, subject=f"namespace {opened.name} of {self.path}"
+        )
+        remembered.remember_generation(self.layout.store_id, ident, state.generation)
+        return Namespace(self, opened)
+
+    def _create_namespace(self, name: str) -> Namespace:
+        with exclusive(self.layout.root / "locks" / "commit.lock"):
+            ident = keys.namespace_id(self._master, name)
+            opened = keys.open_namespace_keys(self.layout, self._master, ident)
+            if opened is None:
+                opened = keys.create_namespace_keys(self.layout, self._master, name)
+            if not self.layout.file("namespaces", ident).exists():
+                write_state(self.layout, opened, new_state(name))
+        return Namespace(self, opened)
+
+    def close(self) -> None:
+        """Close index and counters."""
+        if self._index is not None:
+            self._index.close()
+        if self._usage is not None:
+            self._usage.close()
+        self._index = self._usage = None
+
+    def __enter__(self) -> "Store":
+        """Use as a context."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close."""
+        self.close()
+
+
+def open_or_create(path: Path | None, *, key_file: Path | None = None) -> tuple[Store, bool]:
+    """Open a store, or make it where none was ever remembered; tell whether it was made.
+
+    Raises:
+        StoreNotFound: a store that was here before has vanished, for example with an unmounted disk.
+    """
+    path = (path or default_store_path()).expanduser().absolute()
+    if (path / "store.toml").exists():
+        return Store.open(path, key_file=key_file), False
+    if remembered.was_remembered(path):
+        raise StoreNotFound(
+            f"{path}: a store was here before and has vanished",
+            hint="Mount its disk or restore it; `kvprep init` makes a new one on purpose.",
+        )
+    return Store.create(path, key_file=key_file), True
