@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kvprep.errors import StoreError
 from kvprep.hashing import derive_key, keyed_id
+from kvprep.sources import is_racy
 from kvprep.store.crypto import new_key
 from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
 from kvprep.store.keys import NamespaceKeys
@@ -24,7 +25,6 @@ from kvprep.store.migrations import prepare
 from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SourceState
 
 BUSY_SECONDS = 30
-RACY_NS = 2_000_000_000
 # WAL databases can be corrupted by concurrent checkpointing before these releases: sqlite.org/releaselog/3_51_3.html
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
@@ -329,7 +329,7 @@ class NamespaceIndex:
 
     def state_id(self, state: SourceState) -> bytes | None:
         """Keyed id of what stat says of a source; None where a later write could look the same."""
-        if state.read_at_ns - max(state.mtime_ns, state.ctime_ns) < RACY_NS:
+        if is_racy(state):
             return None
         return self.stat_id(state.size_bytes, state.mtime_ns, state.ctime_ns, state.inode)
 

@@ -4,7 +4,7 @@ Writes follow docs/format.md, "Order of writes". Reads trust files only; the ind
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +103,13 @@ class Namespace:
     def state(self) -> NamespaceState:
         """Read policy, generation and tombstones as they are now."""
         return read_state(self._layout, self._keys)
+
+    def update_settings(self, settings: Mapping[str, str]) -> None:
+        """Remember what an ingest used, for the commands that come after it."""
+        with self._commit_lock():
+            state = self.state()
+            if dict(state.settings) != dict(settings):
+                write_state(self._layout, self._keys, replace(state, settings=dict(settings)))
 
     def lease(self, *, wait_seconds: float | None = None) -> AbstractContextManager[None]:
         """Hold the ingest lease: one writer of new entries at a time."""
@@ -309,6 +316,15 @@ class Namespace:
             reader.close()
             raise
         return reader
+
+    def check_segments(self, entry: EntryRecord) -> None:
+        """Look that an entry's segments are there and are the ones it means; their chunks are not read.
+
+        Raises:
+            IntegrityError: as `open_segment` does.
+        """
+        for stretch in entry.stretches:
+            self.open_segment(stretch, entry).close()
 
     def _check_stretch(self, reader: SegmentReader, stretch: StretchRef, entry: EntryRecord) -> None:
         manifest = reader.manifest

@@ -26,6 +26,8 @@ class NamespaceState:
     """`stat`: a source is looked at before its entry is used. `ttl-only`: it cannot be seen from here."""
     generation: int = 1
     created_at: float = 0.0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What the last ingest used: model, device, dtype, adapter, preamble."""
     tombstones: Mapping[EntryId, int] = field(default_factory=dict)
     """Entries that were removed, and the generation that ended with it."""
 
@@ -51,6 +53,7 @@ def write_state(layout: Layout, keys: NamespaceKeys, state: NamespaceState) -> N
         "policy": {"trust": "aead", "source_check": state.source_check},
         "generation": state.generation,
         "created_at": state.created_at,
+        "settings": dict(state.settings),
     }
     tail = b"".join(e + g.to_bytes(8, "little") for e, g in sorted(state.tombstones.items()))
     sealed = envelope.seal("n", keys.entry_key, keys.ident, facts, tail)
@@ -79,9 +82,10 @@ def read_state(layout: Layout, keys: NamespaceKeys) -> NamespaceState:
             str(policy["source_check"]),
             int(opened.facts["generation"]),
             float(opened.facts["created_at"]),
+            {str(k): str(v) for k, v in opened.facts["settings"].items()},
             dict(_tombstone(opened.tail, at) for at in range(0, len(opened.tail), _TOMBSTONE_BYTES)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AuthenticationFailed(f"{subject}: is no namespace") from error
 
 

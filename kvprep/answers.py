@@ -1,0 +1,263 @@
+"""Answers about a document: from the cache where it may be used, cold where not, and always with what happened.
+
+One Assistant loads its model once, and keeps the last document's buffer for the next question about it.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvprep.documents.cage import Cage
+from kvprep.errors import DocumentError, IntegrityError, NotFound, UnreadableDocument
+from kvprep.prefill.base import Engine, KVBuffer
+from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
+from kvprep.prefill.plan import cut
+from kvprep.progress import Progress, Silent
+from kvprep.prompt import PromptTemplate
+from kvprep.reuse import Hit, Miss, find_document, load, look_up, replay
+from kvprep.sources import read_source
+from kvprep.store.entry import DocumentRecord
+from kvprep.store.namespace import Namespace
+from kvprep.store.usage import Lookup
+from kvprep.types import CanonicalDocument, ContentHash, MissReason, Prompt
+
+
+@dataclass
+class AnswerReport:
+    """What one answer took."""
+
+    question: str
+    answer: str = ""
+    result: str = "miss"
+    """`hit`, `partial` or `miss`."""
+    reason: str = ""
+    """Of a miss: a MissReason; `no-cache` where the cache was not to be used."""
+    detail: str = ""
+    tokens_reused: int = 0
+    tokens_computed: int = 0
+    """Prompt tokens that went through the model for this answer, the question included."""
+    load_s: float = 0.0
+    first_token_s: float = 0.0
+    """From the question to its first token, loading or computing the document included."""
+    total_s: float = 0.0
+    prefill_s: float = 0.0
+    """What computing the document took: when it was stored, or now."""
+    saved_s: float = 0.0
+    saved_flops: float = 0.0
+
+
+@dataclass
+class _Ready:
+    """A buffer that holds a document, and the prompt it is of."""
+
+    document: ContentHash
+    prompt: Prompt
+    buffer: KVBuffer
+
+
+class Answer:
+    """An answer in the making: iterate over its text; then `report` is complete."""
+
+    def __init__(self, report: AnswerReport, pieces: Iterator[str]) -> None:
+        """Use `Assistant.answer`."""
+        self.report = report
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the text piece by piece as it is generated."""
+        return self._pieces
+
+
+class Assistant:
+    """Asks one model about the documents of one namespace."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        cage: Cage,
+        model: ModelSpec | None = None,
+        progress: Progress | None = None,
+        *,
+        load_engine: Callable[[ModelFiles], Engine] | None = None,
+    ) -> None:
+        """Find the model; it is loaded at the first question.
+
+        Args:
+            namespace: whose documents.
+            cage: readers for a cold answer, started before the store's key was read.
+            model: None for what the namespace used last, else the bundled model.
+            progress: hears what finding the model does.
+            load_engine: the embedded engine by default.
+        """
+        known = namespace.state().settings
+        spec = model or ModelSpec(
+            known.get("model", ""), known.get("device", "auto"), known.get("dtype", "auto"), known.get("adapter", "")
+        )
+        self._namespace, self._cage = namespace, cage
+        self._files = resolve(spec, progress or Silent())
+        self._template = PromptTemplate.load(self._files.folder, preamble=known.get("preamble", ""))
+        self._load_engine = load_engine or _embedded
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The model, loaded when first needed."""
+        if self._engine is None:
+            self._engine = self._load_engine(self._files)
+        return self._engine
+
+    def answer(self, name: str, question: str, *, max_new_tokens: int = 128, use_cache: bool = True) -> Answer:
+        """Begin an answer about the document that `name` finds, or about the file at that path.
+
+        A document that may not be loaded is computed again: from its entry in the same pieces where `use_cache` is
+        off, else from its source as it is now.
+
+        Raises:
+            NotFound: neither a document nor a file.
+            DocumentError: a cold answer is needed, and the source cannot be read.
+        """
+        report = AnswerReport(question)
+        return Answer(report, self._generate(report, name, question, max_new_tokens, use_cache))
+
+    def look_up(self, name: str) -> tuple[ContentHash | None, Hit | Miss]:
+        """Look a document up as `answer` does, without loading anything."""
+        try:
+            document = find_document(self._namespace, name)
+        except NotFound:
+            if not os.path.exists(name):
+                raise
+            return None, Miss(MissReason.ABSENT, "not in this namespace")
+        path = Path(os.path.abspath(name)) if os.path.exists(name) else None
+        return document, look_up(self._namespace, document, self._files.identity, self._template.tags, path=path)
+
+    def _generate(
+        self, report: AnswerReport, name: str, question: str, max_new_tokens: int, use_cache: bool
+    ) -> Iterator[str]:
+        document, found = self.look_up(name)
+        engine = self.engine
+        began = time.perf_counter()
+        ready = self._warm(report, found, max_new_tokens) if use_cache else self._replayed(report, found)
+        if ready is None:
+            ready = self._cold(report, name, document)
+        tail = self._template.continuation(ready.prompt, question)
+        report.tokens_computed += len(tail)
+        token_ids: list[int] = []
+        shown = ""
+        stream = engine.generate(
+            ready.buffer, tail, max_new_tokens=max_new_tokens, eos_token_ids=self._template.eos_token_ids
+        )
+        for token in stream:
+            if not token_ids:
+                report.first_token_s = time.perf_counter() - began
+            token_ids.append(token)
+            text = self._template.decode(token_ids)
+            # A character whose bytes are spread over several tokens shows as U+FFFD until it is whole.
+            if not text.endswith("\ufffd"):
+                yield text[len(shown) :]
+                shown = text
+        report.answer = self._template.decode(token_ids)
+        yield report.answer[len(shown) :]
+        report.total_s = time.perf_counter() - began
+        self._count(report)
+
+    def _warm(self, report: AnswerReport, found: Hit | Miss, room: int) -> _Ready | None:
+        if isinstance(found, Miss):
+            report.reason, report.detail = str(found.reason), found.detail
+            return None
+        entry = found.entry
+        began = time.perf_counter()
+        try:
+            prompt = self._prompt_of(entry.document)
+            buffer = load(self._namespace, entry, self.engine, tokens=found.tokens, room=room)
+        except IntegrityError as error:
+            report.reason, report.detail = str(MissReason.CORRUPT), str(error)
+            return None
+        report.load_s = time.perf_counter() - began
+        report.result, report.tokens_reused = "hit", found.tokens
+        report.prefill_s = report.saved_s = entry.cost.seconds
+        report.saved_flops = entry.cost.flops
+        return _Ready(entry.document, prompt, buffer)
+
+    def _prompt_of(self, document: ContentHash) -> Prompt:
+        """Render the stored text again: the tags agree, so the tokens are the entry's."""
+        record = self._namespace.document(document)
+        if record is None:
+            raise IntegrityError(f"document {document.hex()[:12]}: its text is gone")
+        return self._template.render(record.text)
+
+    def _replayed(self, report: AnswerReport, found: Hit | Miss) -> _Ready | None:
+        report.reason = "no-cache"
+        if isinstance(found, Miss):
+            report.detail = f"{found.reason}: {found.detail}"
+            return None
+        began = time.perf_counter()
+        prompt = self._prompt_of(found.entry.document)
+        buffer = replay(found.entry, self.engine)
+        report.prefill_s = time.perf_counter() - began
+        report.tokens_computed = found.entry.num_tokens
+        return _Ready(found.entry.document, prompt, buffer)
+
+    def _cold(self, report: AnswerReport, name: str, document: ContentHash | None) -> _Ready:
+        """Compute the document from its source as it is now; where that is gone, from its stored text."""
+        content, text = self._current(name, document)
+        prompt = self._template.render(text)
+        num_tokens = len(prompt.token_ids)
+        buffer = self.engine.new_buffer(num_tokens)
+        cost = self.engine.prefill(buffer, prompt.token_ids, cut(0, num_tokens))
+        report.prefill_s, report.tokens_computed = cost.seconds, num_tokens
+        return _Ready(content, prompt, buffer)
+
+    def _current(self, name: str, document: ContentHash | None) -> tuple[ContentHash, str]:
+        record = self._record_or_none(document)
+        paths = [name] if os.path.exists(name) else [s.path for s in record.sources] if record else []
+        for path in paths:
+            if os.path.exists(path):
+                read = self._read(Path(path))
+                return read.content_hash, read.text
+        if record is None:
+            raise NotFound(f"{name}: its source is gone and its text is not readable", hint="Ingest it again.")
+        return record.content_hash, record.text
+
+    def _record_or_none(self, document: ContentHash | None) -> DocumentRecord | None:
+        try:
+            return self._namespace.document(document) if document else None
+        except IntegrityError:
+            return None
+
+    def _read(self, path: Path) -> CanonicalDocument:
+        try:
+            source = read_source(path)
+        except OSError as error:
+            raise UnreadableDocument(f"{path}: {error.strerror}") from error
+        for _, reading, _ in self._cage.read([(None, source.data, path.name)]):
+            if isinstance(reading, CanonicalDocument):
+                return reading
+            raise DocumentError(f"{path}: {reading.reason}: {reading.message}")
+        raise UnreadableDocument(f"{path}: no reading")
+
+    def _count(self, report: AnswerReport) -> None:
+        requested = report.tokens_reused + report.tokens_computed
+        result = report.result if report.reason in ("", MissReason.ABSENT) else report.reason
+        if result == "no-cache":
+            return
+        self._namespace.store.usage.record(
+            Lookup(
+                namespace=self._namespace.ident.hex(),
+                model=self._files.identity.fingerprint.hex(),
+                result=result,
+                tokens_requested=requested,
+                tokens_reused=report.tokens_reused,
+                load_seconds=report.load_s,
+                first_token_seconds=report.first_token_s,
+                saved_seconds=report.saved_s,
+                saved_flops=report.saved_flops,
+            )
+        )
+
+
+def _embedded(files: ModelFiles) -> Engine:
+    from kvprep.prefill.transformers import load_engine
+
+    return load_engine(files)

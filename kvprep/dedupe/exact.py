@@ -1,0 +1,35 @@
+"""Exact groups: sources with the same canonical text are one document."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kvprep.types import CanonicalDocument, ContentHash, SourceFile, SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSource:
+    """A source that has been read; its bytes are no longer needed."""
+
+    path: str
+    state: SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentGroup:
+    """One document and every source of the batch that shows it, in the order found."""
+
+    document: CanonicalDocument
+    sources: tuple[SeenSource, ...]
+
+
+def group_exact(readings: Iterable[tuple[SeenSource, CanonicalDocument]]) -> list[DocumentGroup]:
+    """Group sources by content hash, in the order in which each document was first seen."""
+    groups: dict[ContentHash, tuple[CanonicalDocument, list[SeenSource]]] = {}
+    for source, document in readings:
+        groups.setdefault(document.content_hash, (document, []))[1].append(source)
+    return [DocumentGroup(document, tuple(sources)) for document, sources in groups.values()]
+
+
+def seen(source: SourceFile) -> SeenSource:
+    """Keep of a source what identifies it."""
+    return SeenSource(str(source.path), source.state)

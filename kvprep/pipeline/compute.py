@@ -1,0 +1,146 @@
+"""Stages 4 and 5 of an ingest: prefill what is missing, seal it, store it.
+
+Each document is durable before the next one is begun: an interruption loses at most the one in hand.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kvprep.errors import IntegrityError
+from kvprep.prefill.base import Engine, KVBuffer
+from kvprep.prefill.models import ModelFiles
+from kvprep.prefill.plan import PlannedDocument, Stretch, cut
+from kvprep.progress import Progress
+from kvprep.reuse.load import load_stretches
+from kvprep.reuse.prefix import StoredPrefix
+from kvprep.store.entry import EntryRecord, StretchRef
+from kvprep.store.namespace import Namespace
+from kvprep.types import BlockHash, ContentHash, Piece, PrefillCost, Prompt, PromptTags, TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One document to be stored."""
+
+    document: ContentHash
+    prompt: Prompt
+    expires_at: float | None
+    stored: StoredPrefix
+
+
+@dataclass
+class Tally:
+    """What computing and storing took."""
+
+    tokens_computed: int = 0
+    stored_bytes: int = 0
+    prefill_s: float = 0.0
+    store_s: float = 0.0
+
+
+@dataclass
+class Computer:
+    """Works through a plan with one engine and one buffer."""
+
+    namespace: Namespace
+    files: ModelFiles
+    engine: Engine | None
+    """None where the plan computes nothing."""
+    tags: PromptTags
+    block_size: int
+    progress: Progress
+    tally: Tally = field(default_factory=Tally)
+    _buffer: KVBuffer | None = None
+    _written: dict[tuple[int, int, int], tuple[StretchRef, PrefillCost]] = field(default_factory=dict)
+
+    def run(self, planned: PlannedDocument, job: Job, put: Callable[[EntryRecord], object]) -> int:
+        """Compute one document's stretches and store it; return the number of tokens computed."""
+        tokens = job.prompt.token_ids
+        hashes = self.namespace.block_hashes(self.files.identity.fingerprint, tokens, self.block_size)
+        repaired: tuple[Stretch, ...] = ()
+        if self.engine is not None and planned.stretches:
+            buffer = self._prepared(self.engine, planned, len(tokens))
+            repaired = self._load_stored(buffer, planned, job)
+            for stretch in (*repaired, *planned.stretches):
+                self._compute(self.engine, buffer, stretch, tokens, hashes)
+        put(self._entry(planned, job, repaired))
+        return sum(s.end - s.start for s in (*repaired, *planned.stretches))
+
+    def _prepared(self, engine: Engine, planned: PlannedDocument, num_tokens: int) -> KVBuffer:
+        if self._buffer is None:
+            self._buffer = engine.new_buffer(num_tokens)
+        self._buffer.truncate(planned.held)
+        return self._buffer
+
+    def _load_stored(self, buffer: KVBuffer, planned: PlannedDocument, job: Job) -> tuple[Stretch, ...]:
+        """Load [held, start) from the store; where that is damaged, say what must be computed instead."""
+        if planned.held >= planned.start or job.stored.entry is None:
+            return ()
+        try:
+            load_stretches(self.namespace, job.stored.entry, buffer, planned.start)
+        except IntegrityError:
+            sound = buffer.length
+            return (Stretch(planned.index, sound, planned.start, cut(sound, planned.start)),)
+        return ()
+
+    def _compute(
+        self, engine: Engine, buffer: KVBuffer, stretch: Stretch, tokens: TokenIds, hashes: Sequence[BlockHash]
+    ) -> None:
+        cost = PrefillCost(0, 0.0, 0.0)
+        for piece in stretch.pieces:
+            cost += engine.prefill(buffer, tokens[: stretch.end], [piece])
+            self.progress.advance("prefill", piece.end - piece.start)
+        began = time.perf_counter()
+        segment = self.namespace.seal_segment(
+            fingerprint=self.files.identity.fingerprint,
+            shape=self.files.shape,
+            block_size=self.block_size,
+            token_ids=tokens,
+            hashes=hashes,
+            start=stretch.start,
+            end=stretch.end,
+            pieces=stretch.pieces,
+            cost=cost,
+            place=buffer.chunk_view,
+        )
+        reference = self.namespace.write_segment(segment)
+        self._written[stretch.document, stretch.start, stretch.end] = (reference, cost)
+        self.tally.store_s += time.perf_counter() - began
+        self.tally.stored_bytes += segment.num_bytes
+        self.tally.tokens_computed += stretch.end - stretch.start
+        self.tally.prefill_s += cost.seconds
+
+    def _entry(self, planned: PlannedDocument, job: Job, repaired: tuple[Stretch, ...]) -> EntryRecord:
+        sound = min(planned.stored, repaired[0].start) if repaired else planned.stored
+        references = list(job.stored.stretches(sound))
+        pieces: list[Piece] = list(job.stored.pieces(sound))
+        cost = _share(job.stored, sound)
+        for stretch in (*repaired, *planned.cover):
+            reference, stretch_cost = self._written[stretch.document, stretch.start, stretch.end]
+            references.append(reference)
+            pieces += stretch.pieces
+            cost += stretch_cost
+        return EntryRecord(
+            document=job.document,
+            model=self.files.identity,
+            tags=self.tags,
+            shape=self.files.shape,
+            block_size=self.block_size,
+            stretches=tuple(references),
+            pieces=tuple(pieces),
+            created_at=time.time(),
+            expires_at=job.expires_at,
+            generation=0,
+            cost=cost,
+            prompt=job.prompt.text,
+            token_ids=job.prompt.token_ids,
+        )
+
+
+def _share(stored: StoredPrefix, end: int) -> PrefillCost:
+    """Ascribe to the first `end` tokens of an entry their share of its cost, by tokens."""
+    if stored.entry is None or not end:
+        return PrefillCost(0, 0.0, 0.0)
+    whole, share = stored.entry.cost, end / stored.entry.num_tokens
+    return PrefillCost(end, whole.seconds * share, whole.flops * share)

@@ -1,0 +1,432 @@
+"""Ingest: find, read, deduplicate, render, plan, prefill, seal, store.
+
+One bad source never stops the rest; trouble with the store stops at once, and what was reported as stored stays.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kvprep.dedupe.exact import DocumentGroup, SeenSource, group_exact, seen
+from kvprep.documents.cage import Cage
+from kvprep.documents.hidden import HIDDEN_TEXT
+from kvprep.errors import ContextTooLong, DocumentError, HiddenText, IntegrityError, StoreFull
+from kvprep.pipeline.compute import Computer, Job
+from kvprep.pipeline.discover import discover, matches
+from kvprep.prefill.base import Engine
+from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, ModelSpec, resolve
+from kvprep.prefill.plan import PlannedDocument, plan
+from kvprep.progress import Progress, Silent
+from kvprep.prompt import PromptTemplate
+from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
+from kvprep.sources import read_source, stat_numbers
+from kvprep.store.entry import DocumentRecord, EntryRecord, SourceRecord
+from kvprep.store.namespace import Namespace
+from kvprep.types import CanonicalDocument, ContentHash, EntryId, IngestItem, Outcome, Prompt, Skipped, SourceFile
+
+DEFAULT_TTL_SECONDS = 30 * 86400.0
+ANSWER_ROOM_TOKENS = 512
+"""Kept free of the model's positions for question and answer; a quarter of them in a small model."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """How to ingest."""
+
+    model: ModelSpec | None = None
+    """None: what the namespace used last, else the bundled model."""
+    preamble: str | None = None
+    """Text before every document. None: what the namespace used last."""
+    ttl_seconds: float | None = DEFAULT_TTL_SECONDS
+    """None: entries never expire."""
+    ttl_globs: tuple[tuple[str, float | None], ...] = ()
+    """Other times to live for paths that match; the first match counts."""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    """Budget for new keys and values. None: half of the free space."""
+    prune_missing: bool = False
+    """Remove documents below the given paths whose sources are gone."""
+    refuse_hidden: bool = False
+
+
+@dataclass
+class IngestReport:
+    """What an ingest did."""
+
+    items: list[IngestItem] = field(default_factory=list)
+    superseded: int = 0
+    pruned: int = 0
+    tokens_total: int = 0
+    tokens_computed: int = 0
+    kv_bytes: int = 0
+    stored_bytes: int = 0
+    normalise_s: float = 0.0
+    prefill_s: float = 0.0
+    store_s: float = 0.0
+    wall_s: float = 0.0
+
+    @property
+    def tokens_reused(self) -> int:
+        """Tokens of ingested documents that another document or an earlier run had computed."""
+        return self.tokens_total - self.tokens_computed
+
+    def counts(self) -> dict[str, int]:
+        """Count documents by outcome."""
+        by = [item.outcome for item in self.items]
+        return {
+            "found": len(by),
+            "ingested": by.count(Outcome.INGESTED),
+            "unchanged": by.count(Outcome.UNCHANGED),
+            "duplicates": by.count(Outcome.DUPLICATE),
+            "skipped": by.count(Outcome.SKIPPED),
+            "failed": by.count(Outcome.FAILED),
+            "superseded": self.superseded,
+        }
+
+
+def ingest(
+    namespace: Namespace,
+    cage: Cage,
+    paths: Sequence[Path],
+    settings: IngestSettings | None = None,
+    progress: Progress | None = None,
+    *,
+    load: Callable[[ModelFiles], Engine] | None = None,
+) -> IngestReport:
+    """Bring documents into a namespace. The caller holds the namespace's lease.
+
+    Args:
+        namespace: where to.
+        cage: readers, started before the store's key was read.
+        paths: files and folders.
+        settings: how.
+        progress: hears of the stages `read`, `render` and `prefill`, and of what `resolve` does.
+        load: makes the engine, only if there is something to compute; the embedded engine by default.
+
+    Raises:
+        StoreFull: the new keys and values would not fit; nothing has been computed.
+        StoreError, ModelError, ConfigError: as they say.
+    """
+    began = time.perf_counter()
+    settings, progress = settings or IngestSettings(), progress or Silent()
+    run = _Ingest(namespace, settings, progress, load or _load_engine)
+    run.read(cage, paths)
+    run.store()
+    if settings.prune_missing:
+        run.prune(paths)
+    run.report.items.sort(key=lambda item: item.source)
+    run.report.wall_s = time.perf_counter() - began
+    return run.report
+
+
+def _load_engine(files: ModelFiles) -> Engine:
+    from kvprep.prefill.transformers import load_engine
+
+    return load_engine(files)
+
+
+class _Ingest:
+    """State of one run."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        settings: IngestSettings,
+        progress: Progress,
+        load: Callable[[ModelFiles], Engine],
+    ) -> None:
+        self._namespace, self._settings, self._progress, self._load = namespace, settings, progress, load
+        known = namespace.state().settings
+        spec = settings.model or ModelSpec(
+            known.get("model", ""),
+            known.get("device", "auto"),
+            known.get("dtype", "auto"),
+            known.get("adapter", ""),
+        )
+        preamble = known.get("preamble", "") if settings.preamble is None else settings.preamble
+        self._files = resolve(spec, progress)
+        self._template = PromptTemplate.load(self._files.folder, preamble=preamble)
+        namespace.update_settings(
+            {
+                "model": spec.name,
+                "device": spec.device,
+                "dtype": spec.dtype,
+                "adapter": spec.adapter,
+                "preamble": preamble,
+            }
+        )
+        self._groups: list[DocumentGroup] = []
+        self.report = IngestReport()
+
+    # Normalise, dedupe
+
+    def read(self, cage: Cage, paths: Sequence[Path]) -> None:
+        """Read every source that has changed, and group the ones that show the same text."""
+        began = time.perf_counter()
+        changed = list(self._changed(discover(paths, self._settings.include, self._settings.exclude)))
+        self._progress.start("read", len(changed), "files")
+        self._groups = group_exact(self._readings(cage, changed))
+        self._progress.finish("read")
+        self.report.normalise_s = time.perf_counter() - began
+
+    def _changed(self, paths: Iterator[Path]) -> Iterator[Path]:
+        """Pass over what the index knows under this model, as long as the entry's file is really there."""
+        index = self._namespace.index
+        known = index.unchanged(index.model_id(self._files.identity.fingerprint, self._template.tags), time.time())
+        for path in paths:
+            state, entry = known.get(index.path_id(str(path)), (None, None))
+            if entry is not None and self._is_stored(path, state, entry):
+                self._add(str(path), Outcome.UNCHANGED)
+            else:
+                yield path
+
+    def _is_stored(self, path: Path, state: bytes | None, entry: EntryId) -> bool:
+        try:
+            numbers = stat_numbers(os.stat(path))
+        except OSError:
+            return False
+        return self._namespace.index.stat_id(*numbers) == state and self._namespace.has_entry_file(entry)
+
+    def _readings(self, cage: Cage, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, CanonicalDocument]]:
+        for source, reading, _ in cage.read(self._opened(paths)):
+            self._progress.advance("read", 1)
+            if isinstance(reading, CanonicalDocument) and self._settings.refuse_hidden:
+                reading = _refuse_hidden(reading)
+            if isinstance(reading, CanonicalDocument):
+                yield source, reading
+            else:
+                self._add_skipped(source.path, reading)
+
+    def _opened(self, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, bytes, str]]:
+        for path in paths:
+            try:
+                source: SourceFile = read_source(path)
+            except (OSError, DocumentError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                self._add_skipped(str(path), Skipped("unreadable", reason, failed=True))
+                self._progress.advance("read", 1)
+                continue
+            yield seen(source), source.data, path.name
+
+    # Hash, plan
+
+    def store(self) -> None:
+        """Store what is new, and compute for it what nothing has computed yet."""
+        jobs, groups = self._jobs()
+        prefixes = StoredPrefixes(self._namespace, self._files.identity, BLOCK_SIZE)
+        planned = plan(
+            [job.prompt.token_ids for job in jobs],
+            BLOCK_SIZE,
+            lambda tokens: prefixes.longest(tokens).num_tokens,
+        )
+        to_compute = sum(s.end - s.start for p in planned for s in p.stretches)
+        self._check_budget(to_compute)
+        if not jobs:
+            return
+        self._progress.start("prefill", to_compute, "tokens")
+        engine = self._load(self._files) if to_compute else None
+        self._compute(engine, planned, jobs, groups, prefixes)
+        self._progress.finish("prefill")
+
+    def _jobs(self) -> tuple[list[Job], list[DocumentGroup]]:
+        jobs, groups = [], []
+        self._progress.start("render", len(self._groups), "documents")
+        for group in self._groups:
+            self._progress.advance("render", 1)
+            try:
+                prompt = self._prompt(group.document)
+            except DocumentError as error:
+                for source in group.sources:
+                    self._add_skipped(source.path, Skipped(error.reason, str(error)))
+                continue
+            if not self._adopt(group, prompt):
+                jobs.append(Job(group.document.content_hash, prompt, self._expiry(group), StoredPrefix(0)))
+                groups.append(group)
+        self._progress.finish("render")
+        return jobs, groups
+
+    def _prompt(self, document: CanonicalDocument) -> Prompt:
+        prompt = self._template.render(document.text)
+        positions = self._files.max_positions
+        room = positions - min(ANSWER_ROOM_TOKENS, positions // 4)
+        if len(prompt.token_ids) > room:
+            raise ContextTooLong(f"{len(prompt.token_ids)} tokens; the model has room for {room} and a question")
+        return prompt
+
+    def _adopt(self, group: DocumentGroup, prompt: Prompt) -> bool:
+        """Where a live entry is on disk already, note its sources and compute nothing."""
+        namespace, document = self._namespace, group.document.content_hash
+        hashes = namespace.block_hashes(self._files.identity.fingerprint, prompt.token_ids, BLOCK_SIZE)
+        ident = namespace.entry_id(document, hashes[-1])
+        try:
+            entry = namespace.entry(ident)
+            former = namespace.document(document)
+            if entry is None or former is None or entry.tags != self._template.tags or _is_over(entry):
+                return False
+            namespace.check_segments(entry)
+        except IntegrityError:
+            return False
+        record, before = self._record(group, former), {s.path for s in former.sources}
+        if record != former:
+            namespace.put_document(record)
+        if ident not in namespace.index.entries_of(document):
+            namespace.adopt(ident, entry)
+        self._supersede(group, record)
+        for source in group.sources:
+            outcome = Outcome.UNCHANGED if source.path in before else Outcome.DUPLICATE
+            self._add(source.path, outcome, document, tokens=entry.num_tokens)
+        return True
+
+    def _expiry(self, group: DocumentGroup) -> float | None:
+        path = group.sources[0].path
+        globs = ((glob, ttl) for glob, ttl in self._settings.ttl_globs if matches(path, (glob,)))
+        _, ttl = next(globs, ("", self._settings.ttl_seconds))
+        return None if ttl is None else time.time() + ttl
+
+    def _check_budget(self, tokens: int) -> None:
+        needed = tokens * self._files.shape.token_bytes
+        budget = self._settings.max_bytes
+        if budget is None:
+            budget = shutil.disk_usage(self._namespace.store.path).free // 2
+        if needed > budget:
+            raise StoreFull(
+                f"{needed:,} bytes of keys and values to store, more than the budget of {budget:,}; nothing computed",
+                hint="Raise --max-bytes, free some space, or ingest fewer documents.",
+            )
+
+    # Prefill, store
+
+    def _compute(
+        self,
+        engine: Engine | None,
+        planned: Sequence[PlannedDocument],
+        jobs: Sequence[Job],
+        groups: Sequence[DocumentGroup],
+        prefixes: StoredPrefixes,
+    ) -> None:
+        computer = Computer(self._namespace, self._files, engine, self._template.tags, BLOCK_SIZE, self._progress)
+        for turn in planned:
+            job, group = jobs[turn.index], groups[turn.index]
+            job = replace(job, stored=prefixes.exactly(job.prompt.token_ids, turn.stored))
+            computed = computer.run(turn, job, self._putter(group))
+            self.report.tokens_total += len(job.prompt.token_ids)
+            self._add_stored(group, len(job.prompt.token_ids), computed)
+        tally, report = computer.tally, self.report
+        report.tokens_computed, report.stored_bytes = tally.tokens_computed, tally.stored_bytes
+        report.kv_bytes = tally.tokens_computed * self._files.shape.token_bytes
+        report.prefill_s, report.store_s = tally.prefill_s, tally.store_s
+
+    def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord], None]:
+        def put(entry: EntryRecord) -> None:
+            record = self._record(group, self._former(group.document.content_hash))
+            self._namespace.put(record, entry)
+            self._supersede(group, record)
+
+        return put
+
+    def _former(self, document: ContentHash) -> DocumentRecord | None:
+        try:
+            return self._namespace.document(document)
+        except IntegrityError:
+            return None
+
+    def _record(self, group: DocumentGroup, former: DocumentRecord | None) -> DocumentRecord:
+        document = group.document
+        previous = self._previous(group)
+        record = former or DocumentRecord(
+            content_hash=document.content_hash,
+            drift_hash=document.drift_hash,
+            title=document.title,
+            reader=document.reader,
+            canonicaliser=document.canonicaliser,
+            findings=document.findings,
+            sources=(),
+            supersedes=tuple(p.content_hash for p in previous),
+            version=1 + max((p.version for p in previous), default=0),
+            created_at=time.time(),
+            text=document.text,
+        )
+        for source in group.sources:
+            record = record.with_source(SourceRecord(source.path, source.state))
+        return record
+
+    def _previous(self, group: DocumentGroup) -> list[DocumentRecord]:
+        """Documents that the group's sources showed before."""
+        found: dict[ContentHash, DocumentRecord] = {}
+        for source in group.sources:
+            ident = self._namespace.index.document_of_path(source.path)
+            try:
+                record = self._namespace.document_by_id(ident) if ident else None
+            except IntegrityError:
+                continue
+            if record is not None and record.content_hash != group.document.content_hash:
+                found[record.content_hash] = record
+        return list(found.values())
+
+    def _supersede(self, group: DocumentGroup, record: DocumentRecord) -> None:
+        """Take the group's sources from the versions before this one; a version without a source loses its KV."""
+        paths = {source.path for source in group.sources}
+        for former in record.supersedes:
+            previous = self._former(former)
+            if previous is None or not paths & {s.path for s in previous.sources}:
+                continue
+            for path in paths:
+                previous = previous.without_source(path)
+            self._namespace.put_document(previous)
+            if not previous.sources:
+                self._namespace.remove(self._namespace.index.entries_of(former))
+                self.report.superseded += 1
+
+    def prune(self, paths: Sequence[Path]) -> None:
+        """Remove documents below `paths` whose sources are all gone."""
+        roots = [os.path.abspath(path.expanduser()) for path in paths]
+        for _, record in list(self._namespace.all_documents()):
+            gone = [s.path for s in record.sources if _is_below(s.path, roots) and not os.path.exists(s.path)]
+            for path in gone:
+                record = record.without_source(path)
+            if gone:
+                self._namespace.put_document(record)
+            if gone and not record.sources:
+                self._namespace.remove(self._namespace.index.entries_of(record.content_hash))
+                self.report.pruned += 1
+
+    # Report
+
+    def _add(
+        self,
+        source: str,
+        outcome: Outcome,
+        document: bytes = b"",
+        *,
+        reason: str = "",
+        tokens: int = 0,
+        computed: int = 0,
+    ) -> None:
+        self.report.items.append(IngestItem(source, outcome, document.hex(), reason, tokens, computed))
+
+    def _add_skipped(self, source: str, skipped: Skipped) -> None:
+        self._add(source, Outcome.FAILED if skipped.failed else Outcome.SKIPPED, reason=skipped.reason)
+
+    def _add_stored(self, group: DocumentGroup, tokens: int, computed: int) -> None:
+        document = group.document.content_hash
+        first, *others = group.sources
+        self._add(first.path, Outcome.INGESTED, document, tokens=tokens, computed=computed)
+        for source in others:
+            self._add(source.path, Outcome.DUPLICATE, document, tokens=tokens)
+
+
+def _refuse_hidden(document: CanonicalDocument) -> CanonicalDocument | Skipped:
+    count = sum(f.count for f in document.findings if f.kind == HIDDEN_TEXT)
+    return Skipped(HiddenText.reason, f"hides text in {count} places") if count else document
+
+
+def _is_over(entry: EntryRecord) -> bool:
+    return entry.expires_at is not None and entry.expires_at <= time.time()
+
+
+def _is_below(path: str, roots: Sequence[str]) -> bool:
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)

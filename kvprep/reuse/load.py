@@ -1,0 +1,67 @@
+"""From an entry to a buffer that an engine continues: loaded, or computed again in the same pieces.
+
+Source: docs/format.md, "What a hit checks"; store-format decision "Exactness": the reference of a load is its replay.
+"""
+
+from kvprep.errors import IntegrityError
+from kvprep.prefill.base import Engine, KVBuffer
+from kvprep.store.entry import EntryRecord, StretchRef
+from kvprep.store.namespace import Namespace
+
+
+def load(namespace: Namespace, entry: EntryRecord, engine: Engine, *, tokens: int, room: int = 0) -> KVBuffer:
+    """Load the first `tokens` tokens of an entry into a new buffer with room for `room` more.
+
+    Every byte is authenticated at its place before it counts.
+
+    Raises:
+        IntegrityError: a segment is gone or damaged; nothing of it is used.
+    """
+    buffer = engine.new_buffer(tokens + room)
+    load_stretches(namespace, entry, buffer, tokens)
+    return buffer
+
+
+def load_stretches(namespace: Namespace, entry: EntryRecord, buffer: KVBuffer, end: int) -> int:
+    """Load tokens [buffer.length, end) of an entry into a buffer; return the bytes read.
+
+    Raises:
+        IntegrityError: a segment is gone or damaged; the buffer is truncated to what is sound before it.
+    """
+    num_bytes = 0
+    for stretch in clip(entry.stretches, end, entry.block_size):
+        stretch_end = min(stretch.last_block * entry.block_size, end)
+        if stretch_end <= buffer.length:
+            continue
+        try:
+            num_bytes += _load_stretch(namespace, entry, stretch, buffer, stretch_end)
+        except IntegrityError:
+            # A stretch is read from its start, over tokens that the buffer may have held already.
+            buffer.truncate(min(buffer.length, stretch.first_block * entry.block_size))
+            raise
+    return num_bytes
+
+
+def _load_stretch(
+    namespace: Namespace, entry: EntryRecord, stretch: StretchRef, buffer: KVBuffer, stretch_end: int
+) -> int:
+    with namespace.open_segment(stretch, entry) as reader:
+        buffer.reserve(reader.chunk_end(stretch_end))
+        with buffer.filling() as target:
+            num_bytes = reader.load(stretch_end, target)
+    buffer.set_length(stretch_end)
+    return num_bytes
+
+
+def replay(entry: EntryRecord, engine: Engine, *, room: int = 0) -> KVBuffer:
+    """Compute an entry's prefix again, in the pieces in which it was computed first."""
+    buffer = engine.new_buffer(entry.num_tokens + room)
+    engine.prefill(buffer, entry.token_ids, entry.pieces)
+    return buffer
+
+
+def clip(stretches: tuple[StretchRef, ...], end: int, block_size: int) -> tuple[StretchRef, ...]:
+    """Keep of stretches what lies before token `end`."""
+    last = -(-end // block_size)
+    kept = (s for s in stretches if s.first_block < last)
+    return tuple(StretchRef(s.segment, s.data_key, s.first_block, min(s.last_block, last)) for s in kept)

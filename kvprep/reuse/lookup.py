@@ -1,0 +1,158 @@
+"""Look-up: from a document or from tokens to a Hit, or to a Miss with its reason.
+
+The index says where to look; what decides is in the sealed files and, for freshness, the sources themselves.
+Source: docs/format.md, "What a hit checks".
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kvprep.errors import IntegrityError, NotFound
+from kvprep.reuse.prefix import StoredPrefixes
+from kvprep.sources import is_unchanged
+from kvprep.store.entry import DocumentRecord, EntryRecord
+from kvprep.store.namespace import Namespace
+from kvprep.types import ContentHash, MissReason, ModelIdentity, PromptTags, TokenIds
+
+_MIN_ID_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A prefix that may be loaded."""
+
+    entry: EntryRecord
+    tokens: int
+    """Tokens that can be loaded."""
+    requested: int
+    """Tokens asked for; more than `tokens` in a partial hit."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only the first part was found."""
+        return self.tokens < self.requested
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Nothing that may be loaded, and why."""
+
+    reason: MissReason
+    detail: str = ""
+
+
+def find_document(namespace: Namespace, name: str) -> ContentHash:
+    """Find a document by the beginning of its id (4 digits or more), by a source's path, or by its title.
+
+    Raises:
+        NotFound: none, or more than one.
+    """
+    path = os.path.abspath(os.path.expanduser(name))
+    if (ident := namespace.index.document_of_path(path)) is not None:
+        document = namespace.document_by_id(ident)
+        if document is not None and any(s.path == path for s in document.sources):
+            return document.content_hash
+    found = {facts["document"] for facts in namespace.index.documents() if _answers_to(facts, name)}
+    if len(found) == 1:
+        return ContentHash(bytes.fromhex(found.pop()))
+    if found:
+        some = ", ".join(sorted(ident[:12] for ident in found)[:5])
+        raise NotFound(f"{name}: {len(found)} documents answer to it", hint=f"Use more digits of an id: {some}.")
+    raise NotFound(f"{name}: no such document", hint="`kvprep ls` lists them; `kvprep ingest` adds one.")
+
+
+def look_up(
+    namespace: Namespace,
+    document: ContentHash,
+    model: ModelIdentity,
+    tags: PromptTags | None = None,
+    *,
+    path: Path | None = None,
+) -> Hit | Miss:
+    """Look a document up.
+
+    Args:
+        namespace: where to look; nothing is shared with others.
+        document: its content hash; `find_document` finds it by name.
+        model: what will continue from the KV.
+        tags: tokenizer, template and preamble that will write the question; None takes any.
+        path: judge freshness by this source; None lets any unchanged source do.
+    """
+    try:
+        record = namespace.document(document)
+        candidates = [e for ident in namespace.index.entries_of(document) if (e := namespace.entry(ident))]
+    except IntegrityError as error:
+        return Miss(MissReason.CORRUPT, str(error))
+    if record is None or not candidates:
+        return Miss(MissReason.ABSENT, "not in this namespace")
+    entry = next((e for e in candidates if _mismatch(e, model, tags) == ""), None)
+    if entry is None:
+        return Miss(MissReason.MISMATCH, _mismatch(candidates[0], model, tags))
+    return _judge(namespace, record, entry, entry.num_tokens, entry.num_tokens, path)
+
+
+def look_up_tokens(namespace: Namespace, token_ids: TokenIds, model: ModelIdentity, *, block_size: int) -> Hit | Miss:
+    """Look the longest stored prefix of a whole prompt up; at least one token is left for the engine to run.
+
+    Args:
+        token_ids: document and question, shape (num_tokens,).
+    """
+    found = StoredPrefixes(namespace, model, block_size).longest_within(token_ids)
+    if found.entry is None:
+        return Miss(MissReason.ABSENT, "no block of this prefix is stored under this model")
+    try:
+        record = namespace.document(found.entry.document)
+    except IntegrityError as error:
+        return Miss(MissReason.CORRUPT, str(error))
+    if record is None:
+        return Miss(MissReason.ABSENT, "its document is gone")
+    return _judge(namespace, record, found.entry, found.num_tokens, len(token_ids), None)
+
+
+def _judge(
+    namespace: Namespace, record: DocumentRecord, entry: EntryRecord, tokens: int, requested: int, path: Path | None
+) -> Hit | Miss:
+    if is_expired(entry.expires_at):
+        return Miss(MissReason.EXPIRED, "its time to live is over")
+    if namespace.state().source_check == "stat" and not _is_fresh(record, path):
+        return Miss(MissReason.STALE, "its source has changed, or cannot be seen")
+    return Hit(entry, tokens, requested)
+
+
+def is_expired(expires_at: float | None) -> bool:
+    """Tell whether a time to live is over."""
+    return expires_at is not None and time.time() >= expires_at
+
+
+def document_state(facts: Mapping[str, Any], sources: Mapping[str, Any]) -> str:
+    """Judge a document for a listing: `fresh`, `stale` or `expired`.
+
+    Args:
+        facts: an entry's facts, with `expires_at`.
+        sources: path → SourceState of its document.
+    """
+    if is_expired(facts["expires_at"]):
+        return "expired"
+    return "fresh" if any(is_unchanged(Path(path), state) for path, state in sources.items()) else "stale"
+
+
+def _is_fresh(record: DocumentRecord, path: Path | None) -> bool:
+    wanted = record.sources if path is None else [s for s in record.sources if s.path == str(path)]
+    return any(is_unchanged(Path(source.path), source.state) for source in wanted)
+
+
+def _mismatch(entry: EntryRecord, model: ModelIdentity, tags: PromptTags | None) -> str:
+    """Name what differs, or give an empty string."""
+    if entry.model.fingerprint != model.fingerprint:
+        return ", ".join(entry.model.differs_from(model))
+    if tags is None:
+        return ""
+    return ", ".join(n for n in ("tokenizer", "template", "preamble") if getattr(entry.tags, n) != getattr(tags, n))
+
+
+def _answers_to(facts: Mapping[str, Any], name: str) -> bool:
+    return facts["title"] == name or (len(name) >= _MIN_ID_DIGITS and facts["document"].startswith(name.lower()))
