@@ -18,9 +18,10 @@ Drawing = Callable[[Canvas], object]
 def pdf(*pages: Drawing, title: str = "") -> bytes:
     """Draw one page with each function."""
     buffer = io.BytesIO()
-    canvas = Canvas(buffer, pagesize=(595, 842), initialFontSize=10)
+    canvas = Canvas(buffer, pagesize=(595, 842))
     canvas.setTitle(title)
     for draw in pages:
+        canvas.setFont("Helvetica", 10)
         draw(canvas)
         canvas.showPage()
     canvas.save()

@@ -115,7 +115,7 @@ def join_line_end_hyphens(blocks: Sequence[Block]) -> tuple[list[Block], list[Te
     joined: list[Block] = []
     num_joined = 0
     for block in blocks:
-        if joined and _continues(joined[-1].text, block.text):
+        if joined and is_cut_word(joined[-1].text, block.text):
             joined[-1] = replace(joined[-1], text=joined[-1].text[:-1] + block.text)
             num_joined += 1
         else:
@@ -124,7 +124,8 @@ def join_line_end_hyphens(blocks: Sequence[Block]) -> tuple[list[Block], list[Te
     return joined, findings
 
 
-def _continues(line: str, following: str) -> bool:
+def is_cut_word(line: str, following: str) -> bool:
+    """Tell whether the hyphen at the end of `line` only cuts a word that goes on in `following`."""
     if not _CUT_WORD.search(line) or not following[:1].islower():
         return False
     first_word = re.match(r"[^\W\d_]+", following)

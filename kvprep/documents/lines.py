@@ -4,11 +4,14 @@ Two programs that print the same invoice draw it in different pieces, in differe
 they agree on is which words share a base line, and what stands left of what.
 """
 
+import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from kvprep.documents.furniture import is_cut_word
 
 _BASELINE_TOLERANCE = 0.3
 _GAP_BLANK = 0.16
@@ -17,6 +20,11 @@ _SCRIPT_SIZE = 0.85
 _SCRIPT_RISE = 0.6
 _SCRIPT_GAP = 0.35
 _DOUBLED_OFFSET = 0.12
+_CELL_GAP = 0.9
+_CELL_ALIGNMENT = 0.6
+_CELL_LEADING = 1.6
+_AMOUNT = re.compile(r"\d[.,]\d\d(?!\d)")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(slots=True)
@@ -48,6 +56,25 @@ class _Row:
     runs: list[Run] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Cell:
+    """Text of a line between two wide gaps."""
+
+    start: float
+    text: str
+
+
+@dataclass(slots=True)
+class _Line:
+    base: float
+    size: float
+    cells: list[_Cell]
+
+    @property
+    def text(self) -> str:
+        return " ".join(cell.text for cell in self.cells)
+
+
 def page_lines(runs: Iterable[Run]) -> list[str]:
     """Build a page's lines, top to bottom; text in another direction than most of the page follows after."""
     by_angle: dict[int, list[Run]] = defaultdict(list)
@@ -55,7 +82,7 @@ def page_lines(runs: Iterable[Run]) -> list[str]:
         by_angle[run.angle].append(run)
     num_chars = {angle: sum(len(run.text) for run in same) for angle, same in by_angle.items()}
     order = sorted(by_angle, key=lambda angle: (-num_chars[angle], angle))
-    return [_line_text(row.runs) for angle in order for row in _rows(by_angle[angle])]
+    return [line.text for angle in order for line in _join_wrapped_cells(map(_line, _rows(by_angle[angle])))]
 
 
 def _rows(runs: list[Run]) -> list[_Row]:
@@ -97,16 +124,45 @@ def _is_script(run: Run, row: _Row) -> bool:
     )
 
 
-def _line_text(runs: list[Run]) -> str:
-    ordered = _without_doubles(sorted(runs, key=lambda run: (run.start, run.end, run.text)))
+def _line(row: _Row) -> _Line:
+    ordered = _without_doubles(sorted(row.runs, key=lambda run: (run.start, run.end, run.text)))
     if _is_right_to_left(ordered):
         ordered = _mirrored(ordered)
-    pieces = []
-    for before, run in zip([None, *ordered], ordered, strict=False):
-        if before is not None and _blank_between(before, run):
-            pieces.append(" ")
-        pieces.append(run.text)
-    return "".join(pieces)
+    line = _Line(row.base, row.size, [])
+    before: Run | None = None
+    for run in ordered:
+        if before is None or run.start - before.end > _CELL_GAP * row.size:
+            line.cells.append(_Cell(run.start, run.text))
+        else:
+            line.cells[-1].text += f" {run.text}" if _blank_between(before, run) else run.text
+        before = run
+    return line
+
+
+def _join_wrapped_cells(lines: Iterable[_Line]) -> list[_Line]:
+    """Take the second line of an item's description back into its cell, left of the amounts that belong to it."""
+    joined: list[_Line] = []
+    for line in lines:
+        cell = _wrapped_cell(joined[-1], line) if joined else None
+        if cell is None:
+            joined.append(line)
+            continue
+        cell.text = cell.text[:-1] + line.text if is_cut_word(cell.text, line.text) else f"{cell.text} {line.text}"
+        joined[-1].base = line.base
+    return joined
+
+
+def _wrapped_cell(row: _Line, line: _Line) -> _Cell | None:
+    """Find the cell that a line continues: only words, close under an item's row, flush with a cell inside it."""
+    close = row.base - line.base <= _CELL_LEADING * min(row.size, line.size)
+    if not close or len(line.cells) > 1 or len(row.cells) < 3 or _AMOUNT.search(line.text):
+        return None
+    if not _AMOUNT.search(row.cells[-1].text):
+        return None
+    for cell in row.cells[1:-1]:
+        if abs(cell.start - line.cells[0].start) <= _CELL_ALIGNMENT * row.size and _LETTER.search(cell.text):
+            return cell
+    return None
 
 
 def _blank_between(left: Run, right: Run) -> bool:

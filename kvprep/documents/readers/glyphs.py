@@ -58,10 +58,11 @@ class GlyphSource:
     """The characters of one text page, by index, straight from PDFium."""
 
     def __init__(self, textpage: "pypdfium2.PdfTextPage") -> None:
-        """Keep a text page at hand; it must stay open."""
+        """Keep a text page open and at hand."""
         import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
         self._pdfium: Any = pdfium
+        self._owner = textpage
         self._page: Any = textpage.raw
         self.num_chars = textpage.count_chars()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()

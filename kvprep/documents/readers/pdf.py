@@ -76,8 +76,6 @@ def _open(data: bytes) -> Iterator["pypdfium2.PdfDocument"]:
             raise ProtectedDocument("opens with a password only") from None
         raise UnreadableDocument("PDFium cannot open it") from None
     try:
-        if document.get_formtype() != pdfium.FORMTYPE_NONE:
-            document.init_forms()
         yield document
     finally:
         document.close()
@@ -98,21 +96,12 @@ def _read_page(document: "pypdfium2.PdfDocument", number: int, found: _Found) ->
     import pypdfium2
 
     try:
-        page = document[number - 1]
+        with contextlib.closing(_page(document, number)) as page:
+            pictures = _pictures(page)
+            text = page_text(GlyphSource(page.get_textpage()), page.get_bbox(), pictures)
     except pypdfium2.PdfiumError:
         found.broken_pages.append(number)
         return
-    try:
-        _flatten_printed_annotations(page)
-        textpage = page.get_textpage()
-        pictures = _pictures(page)
-        text = page_text(GlyphSource(textpage), page.get_bbox(), pictures)
-        textpage.close()
-    except pypdfium2.PdfiumError:
-        found.broken_pages.append(number)
-        return
-    finally:
-        page.close()
     found.blocks += [Block(line, BlockKind.LINE, number) for line in page_lines(text.runs)]
     found.hidden.update({f"page {number}, {reason}": count for reason, count in text.hidden.items()})
     found.ocr_chars += text.ocr_chars
@@ -120,8 +109,19 @@ def _read_page(document: "pypdfium2.PdfDocument", number: int, found: _Found) ->
         found.picture_pages.append(number)
 
 
-def _flatten_printed_annotations(page: "pypdfium2.PdfPage") -> None:
-    """Draw filled-in fields and typed notes onto the page, where its text is read from."""
+def _page(document: "pypdfium2.PdfDocument", number: int) -> "pypdfium2.PdfPage":
+    """Open a page with its filled-in fields and typed notes drawn onto it, where its text is read from."""
+    import pypdfium2.raw as pdfium
+
+    page = document[number - 1]
+    if not _has_printed_annotations(page):
+        return page
+    pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+    page.close()
+    return document[number - 1]
+
+
+def _has_printed_annotations(page: "pypdfium2.PdfPage") -> bool:
     import pypdfium2.raw as pdfium
 
     printed = {getattr(pdfium, name) for name in _PRINTED_ANNOTATIONS}
@@ -130,8 +130,8 @@ def _flatten_printed_annotations(page: "pypdfium2.PdfPage") -> None:
         subtype = pdfium.FPDFAnnot_GetSubtype(annotation) if annotation else None
         pdfium.FPDFPage_CloseAnnot(annotation)
         if subtype in printed:
-            page.flatten()
-            return
+            return True
+    return False
 
 
 def _pictures(page: "pypdfium2.PdfPage") -> list[Box]:

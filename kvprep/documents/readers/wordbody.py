@@ -144,8 +144,9 @@ class BodyReader:
         self._inline(paragraph, inline, hidden=self._styles.is_hidden(style))
         # An instruction that seems to go on past its paragraph has lost its end, and must not swallow the rest.
         self._fields = [open_field for open_field in self._fields if open_field.in_result]
-        self._carried = "".join(inline.pieces) if _mark_is_deleted(properties) else ""
-        if not self._carried:
+        joins_next = _mark_is_deleted(properties)
+        self._carried = "".join(inline.pieces) if joins_next else ""
+        if not joins_next:
             yield from self._labelled(paragraph, inline.text(), self._styles.heading_level(style))
         for box in inline.boxes:
             yield from self.blocks(box)
