@@ -1,3 +1,3 @@
-"""Turns documents into an encrypted store of transformer KV caches."""
+"""kvprep: documents as an encrypted, versioned KV cache on disk."""
 
 __version__ = "0.1.0"

@@ -75,8 +75,12 @@ def _refuse_home(path: object) -> None:
 
 @pytest.fixture(scope="session")
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The user's cache folder of all tests: one, so that no model is digested or converted twice."""
-    return tmp_path_factory.mktemp("cache")
+    """The user's cache folder of all tests: one, and kept, so that no model is digested or converted twice."""
+    cache = tmp_path_factory.mktemp("cache")
+    kept = Path(os.environ.get("KVPREP_TEST_CACHE", REPOSITORY / ".cache" / "kvprep-tests"))
+    kept.mkdir(parents=True, exist_ok=True)
+    (cache / "kvprep").symlink_to(kept)
+    return cache
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Models for the tests: tiny ones with random weights, and the bundled one, converted once for all runs."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.progress import Silent
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 SMALL = {
     "vocab_size": 256,
@@ -54,7 +51,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="session")
-def bundled_model() -> ModelFiles:
-    """The bundled SmolLM2; its conversion is kept between runs in KVPREP_TEST_CACHE, or else in the repository."""
-    cache = Path(os.environ.get("KVPREP_TEST_CACHE", REPOSITORY / ".cache" / "kvprep-tests"))
-    return resolve(ModelSpec(), Silent(), cache=cache)
+def bundled_model(session_cache: Path) -> ModelFiles:
+    """The bundled SmolLM2, converted once for all runs."""
+    return resolve(ModelSpec(), Silent(), cache=session_cache / "kvprep")
