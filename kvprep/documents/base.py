@@ -12,12 +12,12 @@ MIB = 1024 * 1024
 _HEAD_BYTES = 8192
 _PDF_MARK = re.compile(rb"%PDF-\d")
 _TEXT_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_MARKUP = re.compile(rb"\s*(?:<!doctype\s+html|<html|<\?xml|<!--.{0,2000}?-->\s*<(?:!doctype\s+)?html)", re.I | re.S)
-_MAIL = re.compile(
-    rb"(?:from |(?:return-path|received|delivered-to|mime-version|message-id|x-[\w-]+|from|date|subject|to):"
-    rb"[^\n]*\n(?:[ \t][^\n]*\n)*[\w-]+:\s)",
-    re.I,
+_MARKUP = re.compile(
+    rb"\s*(?:<!doctype\s+html|<html|<\?xml|<!--.{0,2000}?-->\s*<(?:!doctype\s+)?html|<[\w:.-]+\s[^<>]*\bxmlns\b)",
+    re.I | re.S,
 )
+_MAIL_HEAD = re.compile(rb"(?:from \S[^\r\n]*\r?\n)?(?:[\w-]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2,}", re.I)
+# What a mail has, and a letter that starts with From and To has not.
 _MAIL_SIGN = re.compile(rb"^(?:mime-version|message-id|received|return-path|content-type):", re.I | re.M)
 _OLE = b"\xd0\xcf\x11\xe0"
 _SIGNATURES = (
@@ -155,7 +155,8 @@ def _refuse_markup(head: bytes) -> None:
     plain = head.removeprefix(_TEXT_MARKS[0])
     if _MARKUP.match(plain):
         raise UnsupportedDocument("no reader takes HTML or XML")
-    if _MAIL.match(plain) and _MAIL_SIGN.search(plain):
+    mail_head = _MAIL_HEAD.match(plain)
+    if mail_head and _MAIL_SIGN.search(mail_head.group()):
         raise UnsupportedDocument("no reader takes mail")
 
 

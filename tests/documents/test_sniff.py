@@ -31,6 +31,7 @@ def other_zip() -> bytes:
         (b"# Title", "", Kind.TEXT),
         ("Grüße".encode("utf-16"), ".txt", Kind.TEXT),
         ("Gruesse".encode("utf-16-le"), ".txt", Kind.TEXT),
+        (b"<div align=center>\n\n# Title", ".md", Kind.MARKDOWN),
         (b"From: the seller\nTo: the buyer\n\nDear all", ".txt", Kind.TEXT),
     ],
 )
@@ -47,6 +48,8 @@ def test_the_content_decides_and_the_suffix_only_tells_markdown(data: bytes, suf
         b"{\\rtf1 text}",
         b"<!DOCTYPE html><html><body>text",
         b"\xef\xbb\xbf<?xml version='1.0'?><Invoice/>",
+        b'<rsm:Invoice\n xmlns:rsm="urn:x">',
+        b"Subject: x\r\nContent-Type: text/plain;\r\n charset=utf-8\r\n\r\ntext",
         b"Received: from a by b\nMessage-ID: <1@example.com>\nSubject: x\n\ntext",
         b"\xd0\xcf\x11\xe0" + bytes(600),
     ],
