@@ -6,6 +6,9 @@ import docx
 import pytest
 from document_makers import p, r, tbl, tr
 from docx.document import Document
+from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
@@ -189,6 +192,15 @@ def test_headers_and_footers_stand_once_without_page_numbers() -> None:
     document.add_section()
     document.add_paragraph("body two")
     assert read(make.docx_bytes(document)).text == "ACME Ltd\n\nbody one\n\nbody two\n\nIBAN DE89\n"
+
+
+def test_footnotes_are_marked_where_they_are_referred_to_and_stand_at_the_end() -> None:
+    document = docx.Document()
+    notes = f"<w:footnotes {nsdecls('w')}><w:footnote w:id='2'>{p(r('net of tax'))}</w:footnote></w:footnotes>"
+    part = Part(PackURI("/word/footnotes.xml"), CONTENT_TYPE.WML_FOOTNOTES, notes.encode(), document.part.package)
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    make.add_xml(document, p(r("The fee"), '<w:r><w:footnoteReference w:id="2"/></w:r>', r(" is due.")) + p(r("End")))
+    assert read(make.docx_bytes(document)).text == "The fee[^1] is due.\n\nEnd\n\n[^1]: net of tax\n"
 
 
 def test_clauses_are_numbered_as_word_numbers_them() -> None:

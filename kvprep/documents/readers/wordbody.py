@@ -2,14 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
 from kvprep.documents.readers.numbering import Numbering
 from kvprep.documents.readers.styles import Styles
-from kvprep.documents.readers.wordml import child_value, is_on, qn
+from kvprep.documents.readers.wordml import WRAPPERS, child_value, descend, is_on, qn
+from kvprep.documents.readers.wordtables import cell_text, holds_table, is_covered, markdown_rows, span, table_rows
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 _PARAGRAPH, _TABLE, _RUN = qn("w:p"), qn("w:tbl"), qn("w:r")
 _CHOICE, _FALLBACK = qn("mc:Choice"), qn("mc:Fallback")
 _ALTERNATIVES = qn("mc:AlternateContent")
-# What merely wraps other content: accepted insertions, links, controls, smart tags.
-_WRAPPERS = frozenset(
-    qn(f"w:{name}") for name in "ins moveTo hyperlink smartTag customXml sdt sdtContent fldSimple dir bdo".split()
-)
 _MATH = frozenset(map(qn, ("m:oMath", "m:oMathPara")))
 _FIXED = {
     qn("w:tab"): " ",
@@ -125,7 +122,7 @@ class BodyReader:
                 yield from self._paragraph(child)
             elif child.tag == _TABLE:
                 yield from self._table(child)
-            elif child.tag in _WRAPPERS:
+            elif child.tag in WRAPPERS:
                 yield from self.blocks(child)
             elif child.tag == _ALTERNATIVES:
                 yield from self.blocks(_chosen(child))
@@ -167,7 +164,7 @@ class BodyReader:
         for child in element:
             if child.tag == _RUN:
                 self._run(child, inline, hidden=hidden)
-            elif child.tag in _WRAPPERS:
+            elif child.tag in WRAPPERS:
                 if not (child.tag == qn("w:fldSimple") and self._is_page_number(child.get(qn("w:instr"), ""))):
                     self._inline(child, inline, hidden=hidden)
             elif child.tag in _MATH:
@@ -233,27 +230,27 @@ class BodyReader:
 
     def _table(self, table: "Element") -> Iterator[Block]:
         """Give a table as Markdown; one that only arranges text on the page as the text it arranges."""
-        rows = [list(self._cells(row)) for row in _rows(table)]
+        rows = [list(self._cells(row)) for row in table_rows(table)]
         width = max((len(row) for row in rows), default=0)
-        if len(rows) < 2 or width < 2 or any(_is_nested(cell) for row in rows for cell in row):
+        if len(rows) < 2 or width < 2 or any(holds_table(cell) for row in rows for cell in row):
             yield from (block for row in rows for cell in row for block in cell)
             return
-        texts = [[_cell_text(cell) for cell in row] + [""] * (width - len(row)) for row in rows]
-        lines = _markdown_rows(texts)
+        texts = [[cell_text(cell) for cell in row] + [""] * (width - len(row)) for row in rows]
+        lines = markdown_rows(texts)
         if lines:
             yield Block("\n".join(lines), BlockKind.TABLE)
 
     def _cells(self, row: "Element") -> Iterator[list[Block]]:
         """Yield the blocks of each cell; what a merged cell covers is an empty cell."""
         before = child_value(row.find(qn("w:trPr")), "w:gridBefore")
-        yield from [[] for _ in range(_span(before, least=0))]
-        for cell in _descend(row, qn("w:tc")):
+        yield from [[] for _ in range(span(before, least=0))]
+        for cell in descend(row, qn("w:tc")):
             properties = cell.find(qn("w:tcPr"))
             if properties is not None and properties.find(qn("w:cellDel")) is not None:
                 continue
             blocks = list(self.blocks(cell))
-            yield [] if _is_covered(properties) else blocks
-            yield from [[] for _ in range(_span(child_value(properties, "w:gridSpan"), least=1) - 1)]
+            yield [] if is_covered(properties) else blocks
+            yield from [[] for _ in range(span(child_value(properties, "w:gridSpan"), least=1) - 1)]
 
 
 def _chosen(alternatives: "Element") -> "Element":
@@ -289,49 +286,3 @@ def _symbol(element: "Element") -> str:
 def _mark_is_deleted(properties: "Element | None") -> bool:
     mark = properties.find(qn("w:rPr")) if properties is not None else None
     return mark is not None and (mark.find(qn("w:del")) is not None or mark.find(qn("w:moveFrom")) is not None)
-
-
-def _rows(table: "Element") -> "Iterator[Element]":
-    for row in _descend(table, qn("w:tr")):
-        properties = row.find(qn("w:trPr"))
-        if properties is None or properties.find(qn("w:del")) is None:
-            yield row
-
-
-def _descend(element: "Element", tag: str) -> "Iterator[Element]":
-    for child in element:
-        if child.tag == tag:
-            yield child
-        elif child.tag in _WRAPPERS:
-            yield from _descend(child, tag)
-
-
-def _is_covered(properties: "Element | None") -> bool:
-    for name in ("w:vMerge", "w:hMerge"):
-        merge = properties.find(qn(name)) if properties is not None else None
-        if merge is not None and merge.get(qn("w:val"), "continue") == "continue":
-            return True
-    return False
-
-
-def _span(value: str | None, *, least: int) -> int:
-    return min(max(int(value), least), 64) if value and value.isdigit() else least
-
-
-def _is_nested(cell: Sequence[Block]) -> bool:
-    return any(block.kind is BlockKind.TABLE for block in cell)
-
-
-def _cell_text(cell: Sequence[Block]) -> str:
-    text = " ".join(block.text.replace("\n", " ") for block in cell)
-    return text.replace("|", "\\|")
-
-
-def _markdown_rows(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Write rows as a Markdown table without its empty rows and columns; the first row becomes its head."""
-    filled = [row for row in rows if any(row)]
-    columns = [index for index in range(len(rows[0])) if any(row[index] for row in filled)]
-    lines = ["| " + " | ".join(row[index] for index in columns) + " |" for row in filled]
-    if lines:
-        lines.insert(1, "| " + " | ".join("---" for _ in columns) + " |")
-    return lines

@@ -1,5 +1,6 @@
 """Names and small questions of WordprocessingML, the XML inside a DOCX."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,3 +33,18 @@ def is_on(properties: "Element | None", name: str) -> bool:
     """Read a switch: present means on, unless its value says otherwise."""
     switch = properties.find(qn(name)) if properties is not None else None
     return switch is not None and switch.get(qn("w:val"), "true") not in ("0", "false", "off")
+
+
+# What merely wraps other content: accepted insertions, links, controls, smart tags.
+WRAPPERS = frozenset(
+    qn(f"w:{name}") for name in "ins moveTo hyperlink smartTag customXml sdt sdtContent fldSimple dir bdo".split()
+)
+
+
+def descend(element: "Element", tag: str) -> "Iterator[Element]":
+    """Yield the children with this tag, also those inside wrappers."""
+    for child in element:
+        if child.tag == tag:
+            yield child
+        elif child.tag in WRAPPERS:
+            yield from descend(child, tag)
