@@ -1,0 +1,122 @@
+"""The program `kvprep`: its commands, and the ring that turns errors into exit codes."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from kvprep import __version__
+from kvprep.cli import ask, ingest, init, invalidate, ls, output, render, show, stats, text
+from kvprep.cli.signals import Terminated, unwind_on_sigterm
+from kvprep.errors import KvprepError
+
+_JSON = "kvprep.json"
+_USAGE_CODE = 2
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""Typer does not export it, nor the click that it carries."""
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init.init,
+    "ingest": ingest.ingest,
+    "text": text.text,
+    "ls": ls.ls,
+    "show": show.show,
+    "ask": ask.ask,
+    "stats": stats.stats,
+    "invalidate": invalidate.invalidate,
+}
+"""In the order of use."""
+
+
+class _Group(TyperGroup):
+    """Reports what a command raises, once, and gives its exit code. A bug keeps its traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note early whether errors are to be JSON too: a usage error comes before any option is read."""
+        ctx.meta[_JSON] = "--json" in (args[: args.index("--")] if "--" in args else args)
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Keep the order of COMMANDS."""
+        return list(self.commands)
+
+    def invoke(self, ctx: Any) -> object:
+        """Run the command inside the ring."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a reader that went away is still reported in silence
+            return result
+        except KvprepError as error:
+            code, kind, message, hint = error.exit_code, type(error).__name__, str(error), error.hint
+            _report(ctx, code, kind, message, hint)
+        except KeyboardInterrupt:
+            code = 130
+            _report(ctx, code, "Interrupted", "interrupted", "Run the command again: it carries on.")
+        except Terminated:
+            code = 143
+            _report(ctx, code, "Terminated", "terminated", "Run the command again: it carries on.")
+        except BrokenPipeError:
+            code = 1
+            _close_stdout()
+        except _UsageError as error:
+            if not ctx.meta[_JSON]:
+                raise
+            code = _USAGE_CODE
+            _report(ctx, code, "UsageError", error.format_message(), "See --help.")
+        raise typer.Exit(code)
+
+
+def _report(ctx: Any, code: int, kind: str, message: str, hint: str) -> None:
+    render.error(message, hint, is_warning=code == 3)
+    if ctx.meta[_JSON]:
+        output.emit_error(code, kind, message, hint)
+
+
+def _close_stdout() -> None:
+    # Whatever is still buffered would fail again, with a complaint, when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # help looks the same on every terminal, in docs/cli.md and in a pipe
+    pretty_exceptions_enable=False,  # tracebacks never show local variables: keys and document text may be in them
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kvprep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Turn documents into an encrypted store of KV caches that a language model answers from.
+
+    The usual order: `kvprep ingest FOLDER`, then `kvprep ask FILE QUESTION`.
+    """
+
+
+for _name, _function in COMMANDS.items():
+    app.command(_name)(_function)
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    unwind_on_sigterm()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # file names that are no text must not end a listing
+    logging.basicConfig(level=logging.WARNING, format="kvprep: %(message)s")
+    app(prog_name="kvprep")

@@ -1,0 +1,38 @@
+"""`kvprep gc`."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from kvprep.cli import render
+from kvprep.cli.options import STORE, command
+from kvprep.cli.session import Session
+from kvprep.store.gc import collect
+
+
+@command(example="kvprep gc --dry-run", codes=(*STORE, 11))
+def gc(
+    session: Session,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
+) -> None:
+    """Remove expired entries, what no entry needs any more, and leftovers of killed runs, in all namespaces.
+
+    Does not run beside an ingest: exit 11.
+    """
+    with session.store() as store:
+        collected = collect(store, dry_run=dry_run, now=time.time())
+    facts = {
+        "segments": collected.segments,
+        "entries": collected.entries,
+        "documents": collected.documents,
+        "temporary": collected.temporary,
+        "bytes": collected.num_bytes,
+        "dry_run": dry_run,
+    }
+    if not session.emit("gc", facts):
+        verb = "would be freed" if dry_run else "freed"
+        print(
+            f"{render.size(facts['bytes'])} {verb}: {facts['entries']} expired entries, {facts['segments']} segments, "
+            f"{facts['documents']} documents, {facts['temporary']} temporary files"
+        )

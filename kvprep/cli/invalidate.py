@@ -1,0 +1,128 @@
+"""`kvprep invalidate`."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Annotated
+
+import typer
+
+from kvprep.cli import render
+from kvprep.cli.options import STORE, command
+from kvprep.cli.output import Facts
+from kvprep.cli.session import Session
+from kvprep.config import parse_duration
+from kvprep.reuse import find_document
+from kvprep.store.entry import EntryRecord
+from kvprep.store.namespace import Namespace
+from kvprep.types import EntryId
+
+_EXAMPLE = """
+kvprep invalidate --source contracts/lease.pdf
+kvprep invalidate --older-than 90d --dry-run
+"""
+_MIN_FINGERPRINT_DIGITS = 8
+Test = Callable[[EntryRecord], bool]
+
+
+@command(example=_EXAMPLE, codes=STORE)
+def invalidate(
+    session: Session,
+    document: Annotated[
+        list[str] | None, typer.Option(metavar="DOC", help="Of this document: id, path or title; repeatable.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Of documents that this file shows; repeatable.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Made by this model: its name as `ls` shows it, or the beginning of its fingerprint."
+        ),
+    ] = None,
+    older_than: Annotated[str | None, typer.Option(metavar="SPAN", help="Stored longer ago than this: 90d.")] = None,
+    expired: Annotated[bool, typer.Option("--expired", help="Past their time to live.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All of the namespace, damaged ones too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
+) -> None:
+    """Make stored entries unusable for ever.
+
+    They are gone at once. What is removed fits all of the given options. Never waits for an ingest. `kvprep gc` frees the space after it.
+    """
+    now = time.time()
+    age = _age(older_than)
+    with session.namespace() as namespace:
+        tests = _tests(namespace, document, source, model, age, expired, now)
+        if not tests and not everything:
+            raise typer.BadParameter("say which: --document, --source, --model, --older-than, --expired or --all")
+        entries = [(ident, e) for ident, e in namespace.all_entries() if all(test(e) for test in tests)]
+        damaged = _damaged(namespace, entries) if everything and not tests else []
+        if not dry_run:
+            namespace.remove([*(ident for ident, _ in entries), *damaged])
+    facts = _facts(entries, len(damaged)) | {"dry_run": dry_run}
+    if not session.emit("invalidate", facts):
+        verb = "would be removed" if dry_run else "removed"
+        size = render.size(facts["bytes"])
+        print(f"{facts['entries']} entries of {facts['documents']} documents {verb}, {size} of keys and values")
+
+
+def _age(older_than: str | None) -> float | None:
+    try:
+        return None if older_than is None else parse_duration(older_than)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--older-than") from error
+
+
+def _tests(
+    namespace: Namespace,
+    document: list[str] | None,
+    source: list[str] | None,
+    model: str | None,
+    age: float | None,
+    expired: bool,
+    now: float,
+) -> list[Test]:
+    tests: list[Test] = []
+    if document:
+        named = {find_document(namespace, name) for name in document}
+        tests.append(lambda entry: entry.document in named)
+    if source:
+        shown = _shown_by(namespace, source)
+        tests.append(lambda entry: entry.document in shown)
+    if model:
+        tests.append(lambda entry: _is_of(entry, model))
+    if age is not None:
+        tests.append(lambda entry: now - entry.created_at > age)
+    if expired:
+        tests.append(lambda entry: entry.expires_at is not None and entry.expires_at <= now)
+    return tests
+
+
+def _is_of(entry: EntryRecord, model: str) -> bool:
+    # The whole name: a part of it may fit a second model, whose entries nobody meant to remove.
+    is_fingerprint = len(model) >= _MIN_FINGERPRINT_DIGITS and entry.model.fingerprint.hex().startswith(model.lower())
+    return model == entry.model.name or is_fingerprint
+
+
+def _shown_by(namespace: Namespace, sources: list[str]) -> set[bytes]:
+    paths = {os.path.abspath(os.path.expanduser(path)) for path in sources}
+    return {
+        record.content_hash
+        for _, record in namespace.all_documents()
+        if paths & {source.path for source in record.sources}
+    }
+
+
+def _damaged(namespace: Namespace, sound: Iterable[tuple[EntryId, EntryRecord]]) -> list[EntryId]:
+    """Entries whose files do not open: they are never used, but --all means all."""
+    opened = {ident for ident, _ in sound}
+    on_disk = (EntryId(bytes.fromhex(path.stem)) for path in namespace.files("entries"))
+    return [ident for ident in on_disk if ident not in opened]
+
+
+def _facts(entries: list[tuple[EntryId, EntryRecord]], num_damaged: int) -> Facts:
+    return {
+        "entries": len(entries) + num_damaged,
+        "documents": len({entry.document for _, entry in entries}),
+        "bytes": sum(entry.kv_bytes for _, entry in entries),
+    }

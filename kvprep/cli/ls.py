@@ -1,0 +1,84 @@
+"""`kvprep ls`."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from kvprep.cli import render
+from kvprep.cli.options import STORE, command
+from kvprep.cli.output import Facts, timestamp
+from kvprep.cli.session import Session
+from kvprep.reuse import document_state
+from kvprep.store.namespace import Namespace
+from kvprep.types import ContentHash
+
+_ID_DIGITS = 12
+
+
+@command(example="kvprep ls\nkvprep ls --json | jq '.documents[] | select(.state != \"fresh\")'", codes=STORE)
+def ls(
+    session: Session,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also documents without keys and values: superseded, invalidated.")
+    ] = False,
+) -> None:
+    """List what is stored.
+
+    One line for each document and model. `fresh` may be used; `stale`: no source shows this text any more; `expired`: its time to live is over.
+    """
+    with session.namespace() as namespace:
+        documents = sorted(_documents(namespace, everything), key=lambda d: (d["title"].casefold(), d["document"]))
+    if session.emit("ls", {"documents": documents}):
+        return
+    rows = [_row(document) for document in documents]
+    columns = ("document", "title", "version", "tokens", "size", "model", "state", "source")
+    render.table(columns, rows, numbers=("version", "tokens", "size"))
+
+
+def _documents(namespace: Namespace, everything: bool) -> Iterator[Facts]:
+    known = {facts["document"]: facts for facts in namespace.index.documents()}
+    stored = set()
+    for entry in namespace.index.entries():
+        stored.add(entry["document"])
+        document = known.get(entry["document"])
+        if document is not None:
+            yield _facts(document, entry, _state(namespace, entry))
+    for ident, document in known.items():
+        if everything and ident not in stored:
+            yield _facts(document, {"tokens": 0, "bytes": 0, "model": "", "expires_at": None}, "absent")
+
+
+def _state(namespace: Namespace, entry: dict[str, Any]) -> str:
+    record = namespace.document(ContentHash(bytes.fromhex(entry["document"])))
+    return document_state(entry, {s.path: s.state for s in record.sources} if record else {})
+
+
+def _facts(document: dict[str, Any], entry: dict[str, Any], state: str) -> Facts:
+    return {
+        "document": document["document"],
+        "title": document["title"],
+        "sources": document["sources"],
+        "version": document["version"],
+        "tokens": entry["tokens"],
+        "bytes": entry["bytes"],
+        "model": entry["model"],
+        "created": timestamp(entry.get("created_at", document["created_at"])),
+        "expires": timestamp(entry["expires_at"]),
+        "state": state,
+    }
+
+
+def _row(document: Facts) -> tuple[str, ...]:
+    sources = document["sources"]
+    more = f" (+{len(sources) - 1})" if len(sources) > 1 else ""
+    return (
+        document["document"][:_ID_DIGITS],
+        document["title"],
+        str(document["version"]),
+        f"{document['tokens']:,}",
+        render.size(document["bytes"]),
+        document["model"],
+        document["state"],
+        (sources[0] if sources else "") + more,
+    )

@@ -1,0 +1,80 @@
+"""What one run of a command works with: settings, the store, readers, progress."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kvprep.cli import output, render
+from kvprep.config import ModelSettings, Settings, override
+from kvprep.documents.cage import Cage
+from kvprep.prefill.models import ModelSpec
+from kvprep.progress import Progress
+from kvprep.store.namespace import Namespace
+from kvprep.store.store import Store
+
+_MOST_JOBS = 4
+
+
+@dataclass(frozen=True)
+class Session:
+    """Settings of one run, and what they open."""
+
+    settings: Settings
+    path: Path
+    """The store's folder, whether or not there is a store yet."""
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    def with_model(self, **flags: str | None) -> "Session":
+        """Put the flags of a command that runs a model over the settings."""
+        return replace(self, settings=replace(self.settings, model=override(self.settings.model, **flags)))
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """Open the store."""
+        with Store.open(self.path, key_file=self.settings.key_file) as store:
+            yield store
+
+    @contextmanager
+    def namespace(self) -> Iterator[Namespace]:
+        """Open the store and the namespace."""
+        with self.store() as store:
+            yield store.namespace(self.settings.namespace)
+
+    def cage(self, jobs: int | None = None) -> Cage:
+        """Prepare the reading processes. Enter it before the store is opened: they must not see its key."""
+        return Cage(jobs=jobs or self.settings.ingest.jobs or min(_MOST_JOBS, os.cpu_count() or 1))
+
+    def model(self, namespace: Namespace) -> ModelSpec | None:
+        """Name the model as far as it was set, and for the rest as the namespace knows it; None: all as it knows it."""
+        chosen = self.settings.model
+        if chosen == ModelSettings():
+            return None
+        known = namespace.state().settings
+        # What was chosen for another model, such as its dtype, is not taken over to a new one.
+        former = known if chosen.name in (None, known.get("model", "")) else {}
+        return ModelSpec(
+            name=chosen.name or former.get("model", ""),
+            device=chosen.device or former.get("device", "auto"),
+            dtype=chosen.dtype or former.get("dtype", "auto"),
+            adapter=chosen.adapter or former.get("adapter", ""),
+        )
+
+    def progress(self) -> AbstractContextManager[Progress]:
+        """Show progress on a terminal; elsewhere, or when quiet, nothing."""
+        return render.progress(shown=not self.quiet)
+
+    def say(self, line: str) -> None:
+        """Tell a person something that is not data."""
+        if not self.quiet:
+            render.note(line)
+
+    def emit(self, command: str, facts: dict[str, Any]) -> bool:
+        """Print the facts as JSON if that was asked for; False: they are still to be drawn."""
+        if self.as_json:
+            output.emit(command, facts)
+        return self.as_json

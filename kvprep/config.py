@@ -1,0 +1,254 @@
+"""Settings: kvprep.toml < environment < flags. Frozen, one record a subject, every wrong one named."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kvprep.errors import ConfigError
+
+DAY_SECONDS = 86400.0
+FILE_NAME = "kvprep.toml"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model, and how it is run; None: what the namespace used last."""
+
+    name: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSection:
+    """How documents are brought in."""
+
+    preamble: Path | None = None
+    """File whose text is put before every document."""
+    jobs: int | None = None
+    """Reading processes; None: one for each processor, at most four."""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    """Budget for new keys and values; None: half of the free space."""
+    refuse_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TtlSection:
+    """How long entries live, in seconds; None: for ever."""
+
+    default: float | None = 30 * DAY_SECONDS
+    globs: tuple[tuple[str, float | None], ...] = ()
+    """Other times for paths that match; the first match counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskSection:
+    """How questions are answered."""
+
+    max_new_tokens: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    store: Path | None = None
+    """None: the user's own."""
+    namespace: str = "default"
+    key_file: Path | None = None
+    """None: the user's configuration folder."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    ingest: IngestSection = field(default_factory=IngestSection)
+    ttl: TtlSection = field(default_factory=TtlSection)
+    ask: AskSection = field(default_factory=AskSection)
+
+
+Section = TypeVar("Section", ModelSettings, IngestSection, TtlSection, AskSection, Settings)
+
+
+def override(section: Section, **flags: Any) -> Section:
+    """Replace the fields whose flag was given: those that are neither None nor an empty list."""
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    return replace(section, **given)
+
+
+def read_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Read a file, if there is one, and put the environment over it.
+
+    Raises:
+        ConfigError: no such file, no TOML, an unknown name, or a value that makes no sense; it is named.
+    """
+    return _from_environment(environment, _from_file(file) if file else Settings())
+
+
+def parse_duration(text: str) -> float | None:
+    """Read `90s`, `15m`, `12h`, `30d` or `2w` as seconds, `none` as None; ValueError otherwise."""
+    if text.strip().lower() == "none":
+        return None
+    if (match := _DURATION.fullmatch(text.strip().lower())) is None:
+        raise ValueError(f"{text!r} is no duration; write 90s, 15m, 12h, 30d, 2w or none")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(text: str) -> int:
+    """Read `1500`, `20GB` or `512MiB` as bytes; ValueError otherwise."""
+    if (match := _SIZE.fullmatch(text.strip())) is None:
+        raise ValueError(f"{text!r} is no size; write 20GB or 512MiB")
+    base = 1024 if match[3] else 1000
+    return int(float(match[1]) * base ** (" KMGT".index(match[2].upper()) if match[2] else 0))
+
+
+def _from_file(file: Path) -> Settings:
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}", hint="Check --config.") from error
+    except ValueError as error:
+        raise ConfigError(f"{file}: {error}", hint="Mend the file; `kvprep init` writes a commented one.") from error
+    sections = {name: _SECTIONS[name](f"{file}: {name}", table.pop(name)) for name in _SECTIONS if name in table}
+    top = _parsed(f"{file}: ", table, _TOP)
+    # Paths in the file are meant from where it lies.
+    placed: dict[str, Any] = {
+        name: file.parent / value if isinstance(value, Path) else value for name, value in top.items()
+    }
+    settings = Settings(**placed, **sections)
+    if settings.ingest.preamble:
+        return replace(settings, ingest=replace(settings.ingest, preamble=file.parent / settings.ingest.preamble))
+    return settings
+
+
+def _from_environment(environment: Mapping[str, str], base: Settings) -> Settings:
+    def path(name: str) -> Path | None:
+        return Path(environment[name]).expanduser() if environment.get(name) else None
+
+    model = override(
+        base.model,
+        name=environment.get("KVPREP_MODEL") or None,
+        device=environment.get("KVPREP_DEVICE") or None,
+        dtype=environment.get("KVPREP_DTYPE") or None,
+    )
+    return override(
+        base,
+        store=path("KVPREP_STORE"),
+        namespace=environment.get("KVPREP_NAMESPACE") or None,
+        key_file=path("KVPREP_KEY_FILE"),
+        model=model,
+    )
+
+
+Parser = Callable[[Any], Any]
+
+
+def _parsed(where: str, table: object, parsers: Mapping[str, Parser]) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: must be a table", hint=f"Write [{where.rpartition(' ')[2]}] on a line of its own.")
+    separator = "" if where.endswith(" ") else "."
+    parsed = {}
+    for name, value in table.items():
+        if name not in parsers:
+            raise ConfigError(f"{where}{separator}{name}: no such setting", hint=f"One of {', '.join(parsers)}.")
+        try:
+            parsed[name] = parsers[name](value)
+        except ValueError as error:
+            raise ConfigError(f"{where}{separator}{name}: {error}") from error
+    return parsed
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")
+    return value
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(value)).expanduser()
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("must be a whole number from 1")
+    return value
+
+
+def _globs(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('must be a list, as in ["*.pdf"]')
+    return tuple(_text(glob) for glob in value)
+
+
+def _size(value: Any) -> int:
+    return _count(value) if not isinstance(value, str) else parse_size(value)
+
+
+def _duration(value: Any) -> float | None:
+    return parse_duration(_text(value))
+
+
+def _ttl(where: str, table: object) -> TtlSection:
+    names = table if isinstance(table, dict) else {}
+    parsed = _parsed(where, table, dict.fromkeys(names, _duration))
+    default = parsed.pop("default", TtlSection().default)
+    return TtlSection(default, tuple(parsed.items()))
+
+
+_TOP: dict[str, Parser] = {"store": _path, "namespace": _text, "key_file": _path}
+_MODEL: dict[str, Parser] = {f.name: _text for f in fields(ModelSettings)}
+_INGEST: dict[str, Parser] = {
+    "preamble": _path,
+    "jobs": _count,
+    "include": _globs,
+    "exclude": _globs,
+    "max_bytes": _size,
+    "refuse_hidden": _flag,
+}
+_ASK: dict[str, Parser] = {"max_new_tokens": _count}
+_SECTIONS: dict[str, Callable[[str, object], Any]] = {
+    "model": lambda where, table: ModelSettings(**_parsed(where, table, _MODEL)),
+    "ingest": lambda where, table: IngestSection(**_parsed(where, table, _INGEST)),
+    "ttl": _ttl,
+    "ask": lambda where, table: AskSection(**_parsed(where, table, _ASK)),
+}
+
+TEMPLATE = """\
+# Settings of this store. Environment variables go before them, flags before both. Remove a # to set one.
+# Paths are meant from this file's folder.
+
+# namespace = "default"
+# key_file = "~/.config/kvprep/keys/mine.key"
+
+[model]
+# name = "HuggingFaceTB/SmolLM2-135M-Instruct"  # hub id, folder or GGUF file; the bundled model without it
+# device = "auto"                               # auto, cpu, cuda, mps
+# dtype = "auto"                                # auto, bfloat16, float16, float32
+# adapter = "my-lora"                           # folder of a LoRA adapter in PEFT's format
+
+[ingest]
+# preamble = "preamble.txt"                     # text that is put before every document
+# jobs = 2                                      # reading processes
+# include = ["*.pdf", "*.docx"]
+# exclude = ["drafts/*"]
+# max_bytes = "20GB"                            # budget for new keys and values; half of the free space without it
+# refuse_hidden = true                          # no documents that hide text from a human reader
+
+[ttl]
+# default = "30d"                               # 90s, 15m, 12h, 30d, 2w or none
+# "contracts/*" = "365d"                        # for paths that match; the first match counts
+
+[ask]
+# max_new_tokens = 128
+"""
