@@ -44,8 +44,9 @@ def ask(
 ) -> None:
     """Answer questions about a document.
 
-    Its keys and values are loaded from the store. After each answer stderr says what was reused and what it took. What cannot be used is computed from the source
-    as it is now, with the reason said. The model is loaded once for all questions.
+    Its keys and values are loaded from the store. After each answer stderr says what was reused and what it took.
+    What cannot be used is computed from the source as it is now, with the reason said. The model is loaded once for
+    all questions.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
     settings = override(session.settings.ask, max_new_tokens=max_new_tokens)

@@ -33,6 +33,7 @@ def gc(
     if not session.emit("gc", facts):
         verb = "would be freed" if dry_run else "freed"
         print(
-            f"{render.size(facts['bytes'])} {verb}: {facts['entries']} expired entries, {facts['segments']} segments, "
-            f"{facts['documents']} documents, {facts['temporary']} temporary files"
+            f"{render.size(facts['bytes'])} {verb}: {render.counted(collected.entries, 'expired entry', 'expired entries')}, "
+            f"{render.counted(collected.segments, 'segment')}, {render.counted(collected.documents, 'document')}, "
+            f"{render.counted(collected.temporary, 'temporary file')}"
         )

@@ -64,9 +64,10 @@ def ingest(
 ) -> None:
     """Read, prefill and store documents.
 
-    What is stored is their keys and values, encrypted. Unchanged documents cost next to nothing, and a changed one replaces its older version at once. One bad file
-    never stops the rest. Names that begin with a dot and symbolic links are passed over. Where no store was ever
-    seen, one is made. While another ingest runs in the namespace, this one waits.
+    What is stored is their keys and values, encrypted. Unchanged documents cost next to nothing, and a changed one
+    replaces its older version at once. One bad file never stops the rest. Names that begin with a dot and symbolic
+    links are passed over. Where no store was ever seen, one is made. While another ingest runs in the namespace,
+    this one waits.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
     flags = override(

@@ -47,7 +47,8 @@ def invalidate(
 ) -> None:
     """Make stored entries unusable for ever.
 
-    They are gone at once. What is removed fits all of the given options. Never waits for an ingest. `kvprep gc` frees the space after it.
+    They are gone at once. What is removed fits all of the given options. Never waits for an ingest. `kvprep gc`
+    frees the space after it.
     """
     now = time.time()
     age = _age(older_than)
@@ -63,7 +64,9 @@ def invalidate(
     if not session.emit("invalidate", facts):
         verb = "would be removed" if dry_run else "removed"
         size = render.size(facts["bytes"])
-        print(f"{facts['entries']} entries of {facts['documents']} documents {verb}, {size} of keys and values")
+        entries_of = render.counted(facts["entries"], "entry", "entries")
+        documents = render.counted(facts["documents"], "document")
+        print(f"{entries_of} of {documents} {verb}, {size} of keys and values")
 
 
 def _age(older_than: str | None) -> float | None:

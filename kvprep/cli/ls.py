@@ -9,9 +9,10 @@ from kvprep.cli import render
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
+from kvprep.errors import IntegrityError
 from kvprep.reuse import document_state
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash
+from kvprep.types import ContentHash, MissReason
 
 _ID_DIGITS = 12
 
@@ -25,11 +26,15 @@ def ls(
 ) -> None:
     """List what is stored.
 
-    One line for each document and model. `fresh` may be used; `stale`: no source shows this text any more; `expired`: its time to live is over.
+    One line for each document and model. `fresh` may be used; `stale`: no source shows this text any more;
+    `expired`: its time to live is over.
     """
     with session.namespace() as namespace:
         documents = sorted(_documents(namespace, everything), key=lambda d: (d["title"].casefold(), d["document"]))
     if session.emit("ls", {"documents": documents}):
+        return
+    if not documents:
+        session.say("Nothing is stored yet; `kvprep ingest` adds documents.")
         return
     rows = [_row(document) for document in documents]
     columns = ("document", "title", "version", "tokens", "size", "model", "state", "source")
@@ -50,7 +55,10 @@ def _documents(namespace: Namespace, everything: bool) -> Iterator[Facts]:
 
 
 def _state(namespace: Namespace, entry: dict[str, Any]) -> str:
-    record = namespace.document(ContentHash(bytes.fromhex(entry["document"])))
+    try:
+        record = namespace.document(ContentHash(bytes.fromhex(entry["document"])))
+    except IntegrityError:  # one damaged file must not hide the others
+        return str(MissReason.CORRUPT)
     return document_state(entry, {s.path: s.state for s in record.sources} if record else {})
 
 

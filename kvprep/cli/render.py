@@ -73,7 +73,10 @@ def table(columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[str]
         drawn.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(drawn)
+    with console.capture() as captured:
+        console.print(drawn)
+    # The box draws an empty line above and below, and fills every line up.
+    print("\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip()))
 
 
 @contextmanager
@@ -128,6 +131,11 @@ class _Bars:
     def close(self) -> None:
         """End the drawing."""
         self._bars.stop()
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write a number with its noun: 1 entry, 2 entries."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def size(num_bytes: float) -> str:

@@ -111,6 +111,8 @@ def _draw(facts: Facts) -> None:
             if latency[name]["p50"] is not None:
                 half, most = (render.seconds(latency[name][p]) for p in ("p50", "p95"))
                 pairs[label] = f"{half} in half of the cases, {most} in 95 %"
-    stored = f"{storage['entries']} entries of {storage['documents']} documents"
+    stored = (
+        f"{render.counted(storage['entries'], 'entry', 'entries')}, {render.counted(storage['documents'], 'document')}"
+    )
     pairs["stored"] = f"{stored}; the store takes {render.size(storage['bytes'])}"
     render.facts(pairs)

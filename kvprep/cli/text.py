@@ -32,7 +32,8 @@ def text(
 ) -> None:
     """Print the canonical text of files.
 
-    Needs no store, key or model. Several texts are told apart by a line `==> PATH <==`. JSON is one object a line, as each file is done.
+    Needs no store, key or model. Several texts are told apart by a line `==> PATH <==`. JSON is one object a line,
+    as each file is done.
     """
     files = list(discover(paths, include or (), exclude or ()))
     num_bad = 0
