@@ -72,19 +72,26 @@ def check_footer(data: Buffer, *, subject: str) -> None:
         raise HashMismatch(f"{subject}: checksum differs")
 
 
-def check_header(data: Buffer, kind: str, *, subject: str) -> None:
-    """Check what can be checked without a key: magic, version, lengths."""
-    view = memoryview(data)
-    if len(view) < HEADER.size + TAG_BYTES + FOOTER.size:
-        raise Truncated(f"{subject}: only {len(view)} bytes")
+def check_header(header: Buffer, num_bytes: int, kind: str, *, subject: str) -> None:
+    """Check what can be checked without a key and content: magic, version, lengths.
+
+    Args:
+        header: the file's first bytes, at least as many as the header has.
+        num_bytes: length of the file.
+        kind: its letter.
+        subject: its name in errors.
+    """
+    view = memoryview(header)
+    if num_bytes < HEADER.size + TAG_BYTES + FOOTER.size:
+        raise Truncated(f"{subject}: only {num_bytes} bytes")
     magic, version, flags, body_bytes, zero, _, _ = HEADER.unpack(view[: HEADER.size])
     if magic != MAGIC + kind.encode():
         raise IntegrityError(f"{subject}: not a file of this kind")
     check_version(version, subject=subject)
     if flags or zero or body_bytes > MAX_BODY_BYTES:
         raise IntegrityError(f"{subject}: header makes no sense")
-    if HEADER.size + body_bytes + FOOTER.size != len(view):
-        raise Truncated(f"{subject}: {len(view)} bytes where its header says {HEADER.size + body_bytes + FOOTER.size}")
+    if HEADER.size + body_bytes + FOOTER.size != num_bytes:
+        raise Truncated(f"{subject}: {num_bytes} bytes where its header says {HEADER.size + body_bytes + FOOTER.size}")
 
 
 def check_version(version: int, *, subject: str) -> None:
@@ -112,7 +119,7 @@ def unseal(data: Buffer, kind: str, key: bytes, ident: bytes, *, subject: str) -
     """
     view = memoryview(data)
     check_footer(view, subject=subject)
-    check_header(view, kind, subject=subject)
+    check_header(view, len(view), kind, subject=subject)
     if not is_for(view, kind, key):
         raise WrongKey(f"{subject}: sealed under another key", hint="Name the right key file with KVPREP_KEY_FILE.")
     header = bytes(view[: HEADER.size])

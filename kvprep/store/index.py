@@ -6,7 +6,7 @@ Rows hold keyed ids and sealed facts only. Source: docs/format.md, "What a hit c
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from kvprep.sources import is_racy
 from kvprep.store.crypto import new_key
 from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
 from kvprep.store.keys import NamespaceKeys
-from kvprep.store.migrations import prepare
+from kvprep.store.migrations import check_schema, prepare
 from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SourceState
+
+Snapshot = dict[str, set[tuple[Any, ...]]]
+"""Rows by table; the first columns of a row are what it is found by."""
 
 BUSY_SECONDS = 30
 # WAL databases can be corrupted by concurrent checkpointing before these releases: sqlite.org/releaselog/3_51_3.html
@@ -56,6 +59,20 @@ def open_database(path: Path) -> sqlite_utils.Database:
         connection.close()
         raise
     return sqlite_utils.Database(connection)
+
+
+def entry_rows(path: Path) -> list[bytes]:
+    """Read the ids of all entries in an index that may be damaged, and change nothing.
+
+    Raises:
+        StoreError: it is no index of this version.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+            check_schema(connection)
+            return [bytes(row[0]) for row in connection.execute("SELECT id FROM entries")]
+    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        raise StoreError(f"{path.name}: {error}") from error
 
 
 class Index:
@@ -155,6 +172,8 @@ class NamespaceIndex:
             "version": document.version,
             "created_at": document.created_at,
             "sources": [s.path for s in document.sources],
+            "path_ids": [self.path_id(s.path).hex() for s in document.sources],
+            "states": [_hex(self.state_id(s.state)) for s in document.sources],
         }
         sealed = self._seal(ident, facts)
         self._index.run("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (ident, self._keys.ident, sealed))
@@ -166,6 +185,7 @@ class NamespaceIndex:
     def put_entry(self, ident: EntryId, entry: EntryRecord, hashes: Sequence[BlockHash], root: BlockHash) -> None:
         """Insert or replace an entry and the places of its blocks; inside a transaction."""
         self.remove_entry(ident)
+        model = self.model_id(entry.model.fingerprint, entry.tags)
         facts = {
             "document": entry.document.hex(),
             "model": entry.model.name,
@@ -174,8 +194,9 @@ class NamespaceIndex:
             "bytes": entry.kv_bytes,
             "created_at": entry.created_at,
             "expires_at": entry.expires_at,
+            "document_id": self.document_id(entry.document).hex(),
+            "model_id": model.hex(),
         }
-        model = self.model_id(entry.model.fingerprint, entry.tags)
         row = (ident, self._keys.ident, self.document_id(entry.document), model)
         self._index.run(
             "INSERT INTO entries (id, namespace, document, model, expires_at, sealed) VALUES (?, ?, ?, ?, ?, ?)",
@@ -199,8 +220,8 @@ class NamespaceIndex:
             self._index.run("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)", (hashes[position], segment, position))
         if last > full:
             parent = hashes[full - 1] if full else root
-            row = (parent, hashes[full], entry.num_tokens % entry.block_size, segment)
-            self._index.run("INSERT OR IGNORE INTO tails VALUES (?, ?, ?, ?)", row)
+            row = (parent, hashes[full], entry.num_tokens % entry.block_size, segment, full)
+            self._index.run("INSERT OR IGNORE INTO tails VALUES (?, ?, ?, ?, ?)", row)
 
     def remove_entry(self, ident: EntryId) -> None:
         """Remove an entry, and the blocks of segments that no other entry uses; inside a transaction."""
@@ -209,14 +230,16 @@ class NamespaceIndex:
             self._index.run("DELETE FROM stretches WHERE entry = ?", (number,))
             self._index.run("DELETE FROM entries WHERE number = ?", (number,))
             for (segment,) in segments:
-                self._remove_segment_if_unused(segment)
+                self._shrink_segment(segment)
 
-    def _remove_segment_if_unused(self, segment: int) -> None:
-        if self._index.run("SELECT 1 FROM stretches WHERE segment = ?", (segment,)):
-            return
+    def _shrink_segment(self, segment: int) -> None:
+        """Forget the blocks of a segment that no entry reaches any more."""
+        rows = self._index.run("SELECT max(last_block) FROM stretches WHERE segment = ?", (segment,))
+        used = rows[0][0] or 0
         for table in ("blocks", "tails"):
-            self._index.run(f"DELETE FROM {table} WHERE segment = ?", (segment,))
-        self._index.run("DELETE FROM segments WHERE number = ?", (segment,))
+            self._index.run(f"DELETE FROM {table} WHERE segment = ? AND position >= ?", (segment, used))
+        if not used:
+            self._index.run("DELETE FROM segments WHERE number = ?", (segment,))
 
     def remove_document(self, ident: DocumentId) -> None:
         """Remove a document and its sources; inside a transaction."""
@@ -276,15 +299,17 @@ class NamespaceIndex:
         """Short last blocks that follow `parent`: hash, tokens and an entry, longest first."""
         rows = self._index.run(
             "SELECT t.hash, t.tokens, e.id FROM tails t JOIN stretches s ON s.segment = t.segment"
+            " AND s.last_block > t.position"
             " JOIN entries e ON e.number = s.entry WHERE t.parent = ? ORDER BY t.tokens DESC",
             (parent,),
         )
         return [(BlockHash(h), int(n), EntryId(e)) for h, n, e in rows]
 
-    def snapshot(self) -> dict[str, set[tuple[Any, ...]]]:
+    def snapshot(self) -> Snapshot:
         """All rows in a form that is equal for equal content, for comparing an index with a rebuild."""
         ident = (self._keys.ident,)
         return {
+            "document rows": set(self._index.run("SELECT id FROM documents WHERE namespace = ?", ident)),
             "documents": {(f["id"], json.dumps(f, sort_keys=True, default=bytes.hex)) for f in self.documents()},
             "entries": {(f["id"], json.dumps(f, sort_keys=True, default=bytes.hex)) for f in self.entries()},
             "models": set(
@@ -307,8 +332,8 @@ class NamespaceIndex:
             ),
             "tails": set(
                 self._index.run(
-                    "SELECT t.parent, t.hash, t.tokens, g.id FROM tails t JOIN segments g ON g.number = t.segment"
-                    " WHERE g.namespace = ?",
+                    "SELECT t.parent, t.hash, g.id, t.tokens, t.position FROM tails t"
+                    " JOIN segments g ON g.number = t.segment WHERE g.namespace = ?",
                     ident,
                 )
             ),
@@ -351,3 +376,7 @@ class NamespaceIndex:
         except (InvalidTag, ValueError, TypeError):
             return None
         return {"id": ident, **facts} if isinstance(facts, dict) else None
+
+
+def _hex(data: bytes | None) -> str | None:
+    return None if data is None else data.hex()

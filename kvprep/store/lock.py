@@ -1,6 +1,7 @@
 """Locks between processes: flock, which the kernel frees when the holder dies.
 
-Two kinds, see docs/format.md: the ingest lease of a namespace, held for a whole run, and the commit lock, held for milliseconds.
+Two kinds, see docs/format.md: the ingest lease of a namespace, held for a whole run, and the commit lock, held for
+milliseconds.
 """
 
 import fcntl

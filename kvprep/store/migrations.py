@@ -1,8 +1,8 @@
-"""The tables of index.sqlite. A change of any of them raises SCHEMA_VERSION; an index of another version is built anew."""
+"""The tables of index.sqlite. A change of any raises SCHEMA_VERSION; an index of another version is built anew."""
 
 import sqlite3
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES = """
 CREATE TABLE namespaces (
@@ -36,6 +36,7 @@ CREATE TABLE blocks (
 CREATE INDEX blocks_segment ON blocks (segment);
 CREATE TABLE tails (
     parent BLOB NOT NULL, hash BLOB NOT NULL, tokens INTEGER NOT NULL, segment INTEGER NOT NULL,
+    position INTEGER NOT NULL,
     PRIMARY KEY (parent, hash, segment)
 ) WITHOUT ROWID;
 CREATE INDEX tails_segment ON tails (segment);
@@ -51,5 +52,12 @@ def prepare(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    elif version != SCHEMA_VERSION:
+    else:
+        check_schema(connection)
+
+
+def check_schema(connection: sqlite3.Connection) -> None:
+    """Refuse, with sqlite3.DatabaseError, what is no index of this version or is damaged."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"schema version {version}")

@@ -24,18 +24,12 @@ from kvprep.store.entry import (
     entry_id,
     entry_to_facts,
 )
-from kvprep.store.index import NamespaceIndex
+from kvprep.store.index import Index, NamespaceIndex, Snapshot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably, write_durably
 from kvprep.store.lock import exclusive
-from kvprep.store.segment import (
-    ChunkPlace,
-    Manifest,
-    SealedSegment,
-    SegmentReader,
-    chunk_tokens_for,
-    seal_segment,
-)
+from kvprep.store.manifest import Manifest, chunk_tokens_for
+from kvprep.store.segment import ChunkPlace, SealedSegment, SegmentReader, seal_segment
 from kvprep.store.state import NamespaceState, read_state, write_state
 from kvprep.types import (
     BlockHash,
@@ -106,7 +100,7 @@ class Namespace:
 
     def update_settings(self, settings: Mapping[str, str]) -> None:
         """Remember what an ingest used, for the commands that come after it."""
-        with self._commit_lock():
+        with self._store.commit_lock():
             state = self.state()
             if dict(state.settings) != dict(settings):
                 write_state(self._layout, self._keys, replace(state, settings=dict(settings)))
@@ -114,9 +108,6 @@ class Namespace:
     def lease(self, *, wait_seconds: float | None = None) -> AbstractContextManager[None]:
         """Hold the ingest lease: one writer of new entries at a time."""
         return exclusive(self._layout.root / "locks" / f"{self._keys.ident.hex()}.lease", wait_seconds=wait_seconds)
-
-    def _commit_lock(self) -> AbstractContextManager[None]:
-        return exclusive(self._layout.root / "locks" / "commit.lock")
 
     # Identities
 
@@ -190,7 +181,7 @@ class Namespace:
     def put_document(self, document: DocumentRecord) -> None:
         """Write a document in place of its former state, and index it."""
         index = self.index
-        with self._commit_lock():
+        with self._store.commit_lock():
             self._write_document(document)
             with index.transaction():
                 index.put_document(document)
@@ -202,7 +193,7 @@ class Namespace:
         """
         hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
         ident, index = self.entry_id(document.content_hash, hashes[-1]), self.index
-        with self._commit_lock():
+        with self._store.commit_lock():
             entry = replace(entry, generation=self.state().generation)
             self._write_document(document)
             facts, tail = entry_to_facts(entry)
@@ -234,7 +225,7 @@ class Namespace:
         if not wanted:
             return Removed()
         index = self.index
-        with self._commit_lock():
+        with self._store.commit_lock():
             documents, num_bytes = set(), 0
             for ident in wanted:
                 entry = self._entry_or_none(ident)
@@ -253,7 +244,7 @@ class Namespace:
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""
         ident, index = self.document_id(document), self.index
-        with self._commit_lock():
+        with self._store.commit_lock():
             unlink_durably(self._layout.file("documents", ident))
             with index.transaction():
                 index.remove_document(ident)
@@ -392,11 +383,28 @@ class Namespace:
         """Build this namespace's rows from its entries and documents alone."""
         self._fill(NamespaceIndex(self._store.index, self._keys))
 
+    def compare_index(self, scratch: Index) -> tuple[Snapshot, Snapshot]:
+        """Read this namespace's rows as they are, and as a rebuild inside `scratch` makes them."""
+        present, fresh = NamespaceIndex(self._store.index, self._keys), NamespaceIndex(scratch, self._keys)
+        with self._store.commit_lock():
+            rows = present.snapshot()
+            self._fill_locked(fresh)
+        return rows, fresh.snapshot()
+
     def _fill(self, index: NamespaceIndex) -> None:
         # Read under the commit lock: a row for an entry that is being removed must not be left behind.
-        with self._commit_lock(), index.rebuilding():
-            for _, document in self.all_documents():
+        with self._store.commit_lock():
+            self._fill_locked(index)
+
+    def _fill_locked(self, index: NamespaceIndex) -> None:
+        with index.rebuilding():
+            # Two documents may name one source after a kill: the one that was read last is put last, and wins.
+            for document in sorted((replace(d, text="") for _, d in self.all_documents()), key=_last_read):
                 index.put_document(document)
             for ident, entry in self.all_entries():
                 hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
                 index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+
+
+def _last_read(document: DocumentRecord) -> int:
+    return max((s.state.read_at_ns for s in document.sources), default=0)

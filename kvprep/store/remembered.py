@@ -1,6 +1,7 @@
 """What this machine remembers of stores, outside of them: that they exist, and the last generation of each namespace.
 
-A store that has vanished (an unmounted disk) must not be made anew in silence, and an old copy put in its place must be noticed.
+A store that has vanished (an unmounted disk) must not be made anew in silence, and an old copy put in its place must be
+noticed.
 """
 
 import json

@@ -6,68 +6,30 @@ leaves without having been authenticated at its place.
 Source: docs/format.md, "Segment" and "Block order".
 """
 
-import json
 import mmap
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from blake3 import blake3
 
 from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, IntegrityError, Truncated
 from kvprep.hashing import block_hash, block_ranges, key_commitment, keyed_id
 from kvprep.store.crypto import TAG_BYTES, Cipher, new_key
-from kvprep.store.entry import shape_from_facts, shape_to_facts, tokens_from_bytes, tokens_to_bytes
-from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version, footer, parse_body
+from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version, footer
 from kvprep.store.layout import FORMAT_VERSION
-from kvprep.types import (
-    BlockHash,
-    Buffer,
-    CacheShape,
-    Fingerprint,
-    NamespaceId,
-    Piece,
-    PrefillCost,
-    SegmentId,
-    TokenIds,
-)
+from kvprep.store.manifest import Chunk, Manifest, chunks_of, manifest_from_bytes, manifest_to_bytes
+from kvprep.types import Buffer, SegmentId
 
 SEGMENT_MAGIC = MAGIC + b"s"
 HEADER = struct.Struct("<8sIIQII32s32sQQQQ")
 ALIGNMENT = 64
-CHUNK_BYTES = 256 << 10
 MAX_MANIFEST_BYTES = 16 << 20
 DIGEST_BYTES = 32
 
 ChunkPlace = Callable[[int, int, int, int, int], memoryview]
 """(layer, part, head, start, end) → the bytes of tokens [start, end) of one head's keys (part 0) or values (part 1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a segment says of itself, sealed."""
-
-    namespace: NamespaceId
-    fingerprint: Fingerprint
-    parent: BlockHash
-    """Hash of the block before the first one, or the block root."""
-    first_token: int
-    """Position of the first token in its prefix; a multiple of the block size."""
-    block_size: int
-    chunk_tokens: int
-    shape: CacheShape
-    pieces: tuple[Piece, ...]
-    cost: PrefillCost
-    created_at: float
-    block_hashes: tuple[BlockHash, ...]
-    token_ids: TokenIds = field(repr=False)
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens in the segment."""
-        return len(self.token_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +47,6 @@ class SealedSegment:
         return sum(len(part) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One sealed run: tokens [start, end) of the prefix, of one layer, part and head."""
-
-    layer: int
-    part: int
-    head: int
-    start: int
-    end: int
-    num_bytes: int
-
-
-def chunk_tokens_for(shape: CacheShape, block_size: int) -> int:
-    """Choose how many tokens a chunk holds: as many whole blocks as fit 256 KiB, at least one."""
-    row_bytes = max(max(s.key_dim, s.value_dim) for s in shape.layers) * shape.itemsize
-    return max(1, CHUNK_BYTES // (row_bytes * block_size)) * block_size
-
-
-def chunks_of(manifest: Manifest) -> Iterator[Chunk]:
-    """List the chunks in file order."""
-    itemsize = manifest.shape.itemsize
-    for start, end in block_ranges(manifest.num_tokens, manifest.chunk_tokens):
-        for layer, shape in enumerate(manifest.shape.layers):
-            for part, dim in enumerate((shape.key_dim, shape.value_dim)):
-                for head in range(shape.num_kv_heads):
-                    place = (manifest.first_token + start, manifest.first_token + end)
-                    yield Chunk(layer, part, head, *place, (end - start) * dim * itemsize)
-
-
 def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace) -> SealedSegment:
     """Encrypt a stretch out of the engine's memory under a fresh data key.
 
@@ -124,7 +57,7 @@ def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace) -> Sealed
     last = manifest.block_hashes[-1]
     ident = SegmentId(keyed_id(id_key, "segment", manifest.parent, last, commitment))
     chunks = list(chunks_of(manifest))
-    body = _manifest_to_bytes(manifest)
+    body = manifest_to_bytes(manifest)
     if len(body) > MAX_MANIFEST_BYTES:
         raise IntegrityError("segment: manifest too large")
     header, offsets = _header(ident, commitment, len(body) + TAG_BYTES, chunks)
@@ -198,14 +131,14 @@ class SegmentReader:
             raise
 
     def _open(self, data_key: bytes, path: Path) -> None:
-        header = check_segment_header(self._view, path, subject=self.subject)
+        header = check_segment_header(self._view, len(self._view), path, subject=self.subject)
         if header.commitment != key_commitment(data_key):
             raise AuthenticationFailed(f"{self.subject}: not the segment that the entry names")
         self._cipher = Cipher(data_key)
         raw = bytes(self._view[: HEADER.size])
         sealed = self._view[HEADER.size : HEADER.size + header.manifest_bytes]
         body = self._cipher.open(0, sealed, raw, subject=self.subject)
-        self.manifest = _manifest_from_bytes(body, subject=self.subject)
+        self.manifest = manifest_from_bytes(body, subject=self.subject)
         self.chunks = list(chunks_of(self.manifest))
         self._root = blake3(raw + body).digest()
         self._offsets = _offsets(HEADER.size + header.manifest_bytes, self.chunks)
@@ -307,23 +240,29 @@ class SegmentHeader:
     digests_at: int
 
 
-def check_segment_header(data: Buffer, path: Path, *, subject: str) -> SegmentHeader:
-    """Check what can be checked without a key: magic, version, name, lengths.
+def check_segment_header(data: Buffer, num_bytes: int, path: Path, *, subject: str) -> SegmentHeader:
+    """Check what can be checked without a key and content: magic, version, name, lengths.
+
+    Args:
+        data: the file's first bytes, at least as many as the header has.
+        num_bytes: length of the file.
+        path: its name is that of the segment.
+        subject: its name in errors.
 
     Raises:
         Truncated, IntegrityError, UnsupportedFormat: by what is wrong.
     """
     view = memoryview(data)
-    if len(view) < HEADER.size + TAG_BYTES + FOOTER.size:
-        raise Truncated(f"{subject}: only {len(view)} bytes")
+    if num_bytes < HEADER.size + TAG_BYTES + FOOTER.size:
+        raise Truncated(f"{subject}: only {num_bytes} bytes")
     fields = HEADER.unpack(view[: HEADER.size])
     magic, version, flags, manifest_bytes, num_chunks, zero, ident, commitment = fields[:8]
     first, digests_at, total, zero_too = fields[8:]
     if magic != SEGMENT_MAGIC:
         raise IntegrityError(f"{subject}: not a segment")
     check_version(version, subject=subject)
-    if total != len(view):
-        raise Truncated(f"{subject}: {len(view)} bytes where its header says {total}")
+    if total != num_bytes:
+        raise Truncated(f"{subject}: {num_bytes} bytes where its header says {total}")
     lengths_agree = (
         first == _align(HEADER.size + manifest_bytes)
         and first <= digests_at
@@ -344,53 +283,3 @@ def _map_file(path: Path, subject: str) -> mmap.mmap:
         raise DanglingEntry(f"{subject}: missing", hint="Ingest the document again.") from error
     except ValueError as error:
         raise Truncated(f"{subject}: empty file") from error
-
-
-def _manifest_to_bytes(manifest: Manifest) -> bytes:
-    facts: dict[str, Any] = {
-        "namespace": manifest.namespace.hex(),
-        "fingerprint": manifest.fingerprint.hex(),
-        "parent": manifest.parent.hex(),
-        "block_size": manifest.block_size,
-        "first_token": manifest.first_token,
-        "num_tokens": manifest.num_tokens,
-        "chunk_tokens": manifest.chunk_tokens,
-        "shape": shape_to_facts(manifest.shape),
-        "codec": "none",
-        "pieces": [[p.start, p.end] for p in manifest.pieces],
-        "cost": asdict(manifest.cost),
-        "created_at": manifest.created_at,
-        "writer": "",
-    }
-    text = json.dumps(facts, separators=(",", ":"), allow_nan=False).encode()
-    tail = b"".join(manifest.block_hashes) + tokens_to_bytes(manifest.token_ids)
-    return struct.pack("<I", len(text)) + text + tail
-
-
-def _manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
-    opened = parse_body(body, subject=subject)
-    facts, tail = opened.facts, opened.tail
-    try:
-        num_tokens, block_size = int(facts["num_tokens"]), int(facts["block_size"])
-        chunk_tokens, first_token = int(facts["chunk_tokens"]), int(facts["first_token"])
-        if min(num_tokens, block_size, chunk_tokens) < 1 or chunk_tokens % block_size or first_token % block_size:
-            raise ValueError("sizes")
-        hash_bytes = 32 * -(-num_tokens // block_size)
-        if len(tail) != hash_bytes + 4 * num_tokens or facts["codec"] != "none":
-            raise ValueError("tail or codec")
-        return Manifest(
-            namespace=NamespaceId(bytes.fromhex(facts["namespace"])),
-            fingerprint=Fingerprint(bytes.fromhex(facts["fingerprint"])),
-            parent=BlockHash(bytes.fromhex(facts["parent"])),
-            first_token=first_token,
-            block_size=block_size,
-            chunk_tokens=chunk_tokens,
-            shape=shape_from_facts(facts["shape"]),
-            pieces=tuple(Piece(int(a), int(b)) for a, b in facts["pieces"]),
-            cost=PrefillCost(**facts["cost"]),
-            created_at=float(facts["created_at"]),
-            block_hashes=tuple(BlockHash(tail[i : i + 32]) for i in range(0, hash_bytes, 32)),
-            token_ids=tokens_from_bytes(tail[hash_bytes:]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise AuthenticationFailed(f"{subject}: manifest makes no sense") from error

@@ -1,6 +1,7 @@
 """A store: the folder, its master key, its namespaces."""
 
 import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import platformdirs
@@ -104,7 +105,7 @@ class Store:
         """
         if not _NAMESPACE_NAME.fullmatch(name):
             raise ConfigError(f"{name!r}: no name for a namespace", hint="Use letters, digits, '.', '_' and '-'.")
-        opened = self._open_namespace(keys.namespace_id(self._master, name))
+        opened = self.open_namespace(keys.namespace_id(self._master, name))
         if opened is None and create:
             opened = self._create_namespace(name)
         if opened is None:
@@ -119,11 +120,17 @@ class Store:
                 ident = NamespaceId(bytes.fromhex(path.stem))
             except ValueError:
                 continue
-            if (opened := self._open_namespace(ident)) is not None:
+            if (opened := self.open_namespace(ident)) is not None:
                 found.append(opened)
         return sorted(found, key=lambda n: n.name)
 
-    def _open_namespace(self, ident: NamespaceId) -> Namespace | None:
+    def open_namespace(self, ident: NamespaceId) -> Namespace | None:
+        """Open a namespace by its id; None if the store has no keys of it.
+
+        Raises:
+            WrongKey: its keys are damaged.
+            IntegrityError: its state is damaged, missing, or older than one already seen here.
+        """
         opened = keys.open_namespace_keys(self.layout, self._master, ident)
         if opened is None:
             return None
@@ -135,7 +142,7 @@ class Store:
         return Namespace(self, opened)
 
     def _create_namespace(self, name: str) -> Namespace:
-        with exclusive(self.layout.root / "locks" / "commit.lock"):
+        with self.commit_lock():
             ident = keys.namespace_id(self._master, name)
             opened = keys.open_namespace_keys(self.layout, self._master, ident)
             if opened is None:
@@ -143,6 +150,10 @@ class Store:
             if not self.layout.file("namespaces", ident).exists():
                 write_state(self.layout, opened, new_state(name))
         return Namespace(self, opened)
+
+    def commit_lock(self) -> AbstractContextManager[None]:
+        """Hold the commit lock, for as long as a few files take to write."""
+        return exclusive(self.layout.root / "locks" / "commit.lock")
 
     def close(self) -> None:
         """Close index and counters."""

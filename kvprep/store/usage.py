@@ -1,4 +1,4 @@
-"""Counters of look-ups and what they saved, in a database of its own: they are written by reads, and live nowhere else."""
+"""Counters of look-ups and what they saved, in a database of its own: written by reads, and not to be built again."""
 
 import sqlite3
 import time
@@ -52,11 +52,11 @@ class Usage:
 
     def record(self, lookup: Lookup) -> None:
         """Add one look-up, durable when this returns."""
-        self._database["lookups"].insert({"at": time.time(), **_row(lookup)})
+        self._database.table("lookups").insert({"at": time.time(), **_row(lookup)})
 
     def lookups(self, namespace: str, *, since: float = 0.0) -> list[dict[str, Any]]:
         """Look-ups of a namespace from `since` on, oldest first."""
-        table = self._database["lookups"]
+        table = self._database.table("lookups")
         return list(table.rows_where("namespace = ? AND at >= ?", [namespace, since], order_by="at"))
 
     def close(self) -> None:

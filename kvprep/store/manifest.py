@@ -1,0 +1,128 @@
+"""What a segment says of itself, and where its chunks lie.
+
+Source: docs/format.md, "Segment" and "Block order".
+"""
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kvprep.errors import AuthenticationFailed
+from kvprep.hashing import block_ranges
+from kvprep.store.entry import shape_from_facts, shape_to_facts, tokens_from_bytes, tokens_to_bytes
+from kvprep.store.envelope import parse_body
+from kvprep.types import BlockHash, CacheShape, Fingerprint, NamespaceId, Piece, PrefillCost, TokenIds
+
+CHUNK_BYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a segment says of itself, sealed."""
+
+    namespace: NamespaceId
+    fingerprint: Fingerprint
+    parent: BlockHash
+    """Hash of the block before the first one, or the block root."""
+    first_token: int
+    """Position of the first token in its prefix; a multiple of the block size."""
+    block_size: int
+    chunk_tokens: int
+    shape: CacheShape
+    pieces: tuple[Piece, ...]
+    cost: PrefillCost
+    created_at: float
+    block_hashes: tuple[BlockHash, ...]
+    token_ids: TokenIds = field(repr=False)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens in the segment."""
+        return len(self.token_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One sealed run: tokens [start, end) of the prefix, of one layer, part and head."""
+
+    layer: int
+    part: int
+    head: int
+    start: int
+    end: int
+    num_bytes: int
+
+
+def chunk_tokens_for(shape: CacheShape, block_size: int) -> int:
+    """Choose how many tokens a chunk holds: as many whole blocks as fit 256 KiB, at least one."""
+    row_bytes = max(max(s.key_dim, s.value_dim) for s in shape.layers) * shape.itemsize
+    return max(1, CHUNK_BYTES // (row_bytes * block_size)) * block_size
+
+
+def chunks_of(manifest: Manifest) -> Iterator[Chunk]:
+    """List the chunks in file order."""
+    itemsize = manifest.shape.itemsize
+    for start, end in block_ranges(manifest.num_tokens, manifest.chunk_tokens):
+        for layer, shape in enumerate(manifest.shape.layers):
+            for part, dim in enumerate((shape.key_dim, shape.value_dim)):
+                for head in range(shape.num_kv_heads):
+                    place = (manifest.first_token + start, manifest.first_token + end)
+                    yield Chunk(layer, part, head, *place, (end - start) * dim * itemsize)
+
+
+def manifest_to_bytes(manifest: Manifest) -> bytes:
+    """Write a manifest as a sealed file's body: JSON, then block hashes and token ids."""
+    facts: dict[str, Any] = {
+        "namespace": manifest.namespace.hex(),
+        "fingerprint": manifest.fingerprint.hex(),
+        "parent": manifest.parent.hex(),
+        "block_size": manifest.block_size,
+        "first_token": manifest.first_token,
+        "num_tokens": manifest.num_tokens,
+        "chunk_tokens": manifest.chunk_tokens,
+        "shape": shape_to_facts(manifest.shape),
+        "codec": "none",
+        "pieces": [[p.start, p.end] for p in manifest.pieces],
+        "cost": asdict(manifest.cost),
+        "created_at": manifest.created_at,
+        "writer": "",
+    }
+    text = json.dumps(facts, separators=(",", ":"), allow_nan=False).encode()
+    tail = b"".join(manifest.block_hashes) + tokens_to_bytes(manifest.token_ids)
+    return struct.pack("<I", len(text)) + text + tail
+
+
+def manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
+    """Read a manifest back.
+
+    Raises:
+        AuthenticationFailed: sealed by us, yet no manifest.
+    """
+    opened = parse_body(body, subject=subject)
+    facts, tail = opened.facts, opened.tail
+    try:
+        num_tokens, block_size = int(facts["num_tokens"]), int(facts["block_size"])
+        chunk_tokens, first_token = int(facts["chunk_tokens"]), int(facts["first_token"])
+        if min(num_tokens, block_size, chunk_tokens) < 1 or chunk_tokens % block_size or first_token % block_size:
+            raise ValueError("sizes")
+        hash_bytes = 32 * -(-num_tokens // block_size)
+        if len(tail) != hash_bytes + 4 * num_tokens or facts["codec"] != "none":
+            raise ValueError("tail or codec")
+        return Manifest(
+            namespace=NamespaceId(bytes.fromhex(facts["namespace"])),
+            fingerprint=Fingerprint(bytes.fromhex(facts["fingerprint"])),
+            parent=BlockHash(bytes.fromhex(facts["parent"])),
+            first_token=first_token,
+            block_size=block_size,
+            chunk_tokens=chunk_tokens,
+            shape=shape_from_facts(facts["shape"]),
+            pieces=tuple(Piece(int(a), int(b)) for a, b in facts["pieces"]),
+            cost=PrefillCost(**facts["cost"]),
+            created_at=float(facts["created_at"]),
+            block_hashes=tuple(BlockHash(tail[i : i + 32]) for i in range(0, hash_bytes, 32)),
+            token_ids=tokens_from_bytes(tail[hash_bytes:]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise AuthenticationFailed(f"{subject}: manifest makes no sense") from error
