@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from kvprep import __version__
-from kvprep.cli import ask, ingest, init, invalidate, ls, output, render, show, stats, text
+from kvprep.cli import ask, gc, ingest, init, invalidate, ls, output, render, show, stats, text, verify
 from kvprep.cli.signals import Terminated, unwind_on_sigterm
 from kvprep.errors import KvprepError
 
@@ -28,6 +28,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ask": ask.ask,
     "stats": stats.stats,
     "invalidate": invalidate.invalidate,
+    "verify": verify.verify,
+    "gc": gc.gc,
 }
 """In the order of use."""
 

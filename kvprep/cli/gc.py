@@ -28,12 +28,17 @@ def gc(
         "documents": collected.documents,
         "temporary": collected.temporary,
         "bytes": collected.num_bytes,
+        "unreadable": list(collected.unreadable),
         "dry_run": dry_run,
     }
     if not session.emit("gc", facts):
         verb = "would be freed" if dry_run else "freed"
-        print(
-            f"{render.size(facts['bytes'])} {verb}: {render.counted(collected.entries, 'expired entry', 'expired entries')}, "
-            f"{render.counted(collected.segments, 'segment')}, {render.counted(collected.documents, 'document')}, "
-            f"{render.counted(collected.temporary, 'temporary file')}"
+        parts = (
+            render.counted(collected.entries, "expired entry", "expired entries"),
+            render.counted(collected.segments, "segment"),
+            render.counted(collected.documents, "document"),
+            render.counted(collected.temporary, "temporary file"),
         )
+        print(f"{render.size(collected.num_bytes)} {verb}: {', '.join(parts)}")
+    for subject in collected.unreadable:
+        session.say(f"{subject}: does not open; no segment was removed, since it may need one. See `kvprep verify`.")

@@ -1,0 +1,57 @@
+"""Writes docs/cli.md from the commands' own help and schemas; `make docs` calls it."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from kvprep.cli.app import COMMANDS, app
+from kvprep.cli.options import EXIT_CODES
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+
+INTRODUCTION = """\
+# The command line
+
+Written by `make docs` from the commands' own help; do not edit.
+
+Data goes to stdout, everything else to stderr. Progress and colour appear on a terminal only. Settings: flag before
+environment before `kvprep.toml`, which lies in the store or is given by `--config`; `kvprep init` writes a commented
+one. DOC is the beginning of a document's id (4 digits or more), a source's path, or a title.
+
+## Exit codes
+
+| code | means |
+| --- | --- |
+{codes}
+
+A code that is not in the table is to be read as failure.
+
+## JSON
+
+With `--json` a command prints objects with a field `schema`, such as `kvprep.ls/1`; `text` and `ask` print one a line.
+Changes only add fields: ignore those that you do not know. Times are RFC 3339 in UTC, durations seconds, sizes bytes.
+When a command fails, the last line on stderr is an object of `kvprep.error/1`. The schemas lie in
+`kvprep/cli/schemas/`: {schemas}.
+"""
+
+
+def pages() -> str:
+    """Render the whole document."""
+    codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
+    names = sorted(file.name for file in files("kvprep.cli").joinpath("schemas").iterdir())
+    schemas = ", ".join(f"`{name}`" for name in names)
+    parts = [INTRODUCTION.format(codes=codes, schemas=schemas), section("kvprep")]
+    return "\n".join([*parts, *(section(f"kvprep {name}", name) for name in COMMANDS)])
+
+
+def section(title: str, *arguments: str) -> str:
+    """Render the help of one command."""
+    result = CliRunner().invoke(app, [*arguments, "--help"], prog_name="kvprep", terminal_width=100, color=False)
+    return f"## {title}\n\n```text\n{result.output.strip()}\n```\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(pages(), encoding="utf-8")
+    print(f"wrote {TARGET}", file=sys.stderr)
