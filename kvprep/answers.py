@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kvprep.documents.cage import Cage
 from kvprep.errors import DocumentError, IntegrityError, NotFound, UnreadableDocument
+from kvprep.pipeline.model import load_engine as embedded_engine
+from kvprep.pipeline.model import remembered_spec
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import cut
@@ -18,7 +22,7 @@ from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, load, look_up, replay
 from kvprep.sources import read_source
-from kvprep.store.entry import DocumentRecord
+from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.store.usage import Lookup
 from kvprep.types import CanonicalDocument, ContentHash, MissReason, Prompt
@@ -92,13 +96,10 @@ class Assistant:
             load_engine: the embedded engine by default.
         """
         known = namespace.state().settings
-        spec = model or ModelSpec(
-            known.get("model", ""), known.get("device", "auto"), known.get("dtype", "auto"), known.get("adapter", "")
-        )
         self._namespace, self._cage = namespace, cage
-        self._files = resolve(spec, progress or Silent())
+        self._files = resolve(model or remembered_spec(known), progress or Silent())
         self._template = PromptTemplate.load(self._files.folder, preamble=known.get("preamble", ""))
-        self._load_engine = load_engine or _embedded
+        self._load_engine = load_engine or embedded_engine
         self._engine: Engine | None = None
 
     @property
@@ -169,7 +170,9 @@ class Assistant:
         entry = found.entry
         began = time.perf_counter()
         try:
-            prompt = self._prompt_of(entry.document)
+            if (prompt := self._prompt_of(report, entry)) is None:
+                report.reason = str(MissReason.MISMATCH)
+                return None
             buffer = load(self._namespace, entry, self.engine, tokens=found.tokens, room=room)
         except IntegrityError as error:
             report.reason, report.detail = str(MissReason.CORRUPT), str(error)
@@ -180,12 +183,20 @@ class Assistant:
         report.saved_flops = entry.cost.flops
         return _Ready(entry.document, prompt, buffer)
 
-    def _prompt_of(self, document: ContentHash) -> Prompt:
-        """Render the stored text again: the tags agree, so the tokens are the entry's."""
-        record = self._namespace.document(document)
+    def _prompt_of(self, report: AnswerReport, entry: EntryRecord) -> Prompt | None:
+        """Render the stored text again. None where other tokens come out: the tags do not know the libraries' release.
+
+        Raises:
+            IntegrityError: the text is gone or damaged.
+        """
+        record = self._namespace.document(entry.document)
         if record is None:
-            raise IntegrityError(f"document {document.hex()[:12]}: its text is gone")
-        return self._template.render(record.text)
+            raise IntegrityError(f"document {entry.document.hex()[:12]}: its text is gone")
+        prompt = self._template.render(record.text)
+        if np.array_equal(prompt.token_ids, entry.token_ids):
+            return prompt
+        report.detail = "tokens: its text makes others now"
+        return None
 
     def _replayed(self, report: AnswerReport, found: Hit | Miss) -> _Ready | None:
         report.reason = "no-cache"
@@ -193,7 +204,8 @@ class Assistant:
             report.detail = f"{found.reason}: {found.detail}"
             return None
         began = time.perf_counter()
-        prompt = self._prompt_of(found.entry.document)
+        if (prompt := self._prompt_of(report, found.entry)) is None:
+            return None
         buffer = replay(found.entry, self.engine)
         report.prefill_s = time.perf_counter() - began
         report.tokens_computed = found.entry.num_tokens
@@ -255,9 +267,3 @@ class Assistant:
                 saved_flops=report.saved_flops,
             )
         )
-
-
-def _embedded(files: ModelFiles) -> Engine:
-    from kvprep.prefill.transformers import load_engine
-
-    return load_engine(files)

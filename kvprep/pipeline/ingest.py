@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvprep.dedupe.exact import DocumentGroup, SeenSource, group_exact, seen
@@ -16,6 +16,9 @@ from kvprep.documents.hidden import HIDDEN_TEXT
 from kvprep.errors import ContextTooLong, DocumentError, HiddenText, IntegrityError, StoreFull
 from kvprep.pipeline.compute import Computer, Job
 from kvprep.pipeline.discover import discover, matches
+from kvprep.pipeline.model import as_settings, load_engine, remembered_spec
+from kvprep.pipeline.report import IngestReport
+from kvprep.pipeline.versions import Versions
 from kvprep.prefill.base import Engine
 from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
@@ -23,9 +26,9 @@ from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.sources import read_source, stat_numbers
-from kvprep.store.entry import DocumentRecord, EntryRecord, SourceRecord
+from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import CanonicalDocument, ContentHash, EntryId, IngestItem, Outcome, Prompt, Skipped, SourceFile
+from kvprep.types import CanonicalDocument, EntryId, Outcome, Prompt, Skipped, SourceFile
 
 DEFAULT_TTL_SECONDS = 30 * 86400.0
 ANSWER_ROOM_TOKENS = 512
@@ -53,41 +56,6 @@ class IngestSettings:
     refuse_hidden: bool = False
 
 
-@dataclass
-class IngestReport:
-    """What an ingest did."""
-
-    items: list[IngestItem] = field(default_factory=list)
-    superseded: int = 0
-    pruned: int = 0
-    tokens_total: int = 0
-    tokens_computed: int = 0
-    kv_bytes: int = 0
-    stored_bytes: int = 0
-    normalise_s: float = 0.0
-    prefill_s: float = 0.0
-    store_s: float = 0.0
-    wall_s: float = 0.0
-
-    @property
-    def tokens_reused(self) -> int:
-        """Tokens of ingested documents that another document or an earlier run had computed."""
-        return self.tokens_total - self.tokens_computed
-
-    def counts(self) -> dict[str, int]:
-        """Count documents by outcome."""
-        by = [item.outcome for item in self.items]
-        return {
-            "found": len(by),
-            "ingested": by.count(Outcome.INGESTED),
-            "unchanged": by.count(Outcome.UNCHANGED),
-            "duplicates": by.count(Outcome.DUPLICATE),
-            "skipped": by.count(Outcome.SKIPPED),
-            "failed": by.count(Outcome.FAILED),
-            "superseded": self.superseded,
-        }
-
-
 def ingest(
     namespace: Namespace,
     cage: Cage,
@@ -113,20 +81,14 @@ def ingest(
     """
     began = time.perf_counter()
     settings, progress = settings or IngestSettings(), progress or Silent()
-    run = _Ingest(namespace, settings, progress, load or _load_engine)
+    run = _Ingest(namespace, settings, progress, load or load_engine)
     run.read(cage, paths)
     run.store()
     if settings.prune_missing:
-        run.prune(paths)
+        run.report.pruned = Versions(namespace).prune(paths)
     run.report.items.sort(key=lambda item: item.source)
     run.report.wall_s = time.perf_counter() - began
     return run.report
-
-
-def _load_engine(files: ModelFiles) -> Engine:
-    from kvprep.prefill.transformers import load_engine
-
-    return load_engine(files)
 
 
 class _Ingest:
@@ -141,24 +103,12 @@ class _Ingest:
     ) -> None:
         self._namespace, self._settings, self._progress, self._load = namespace, settings, progress, load
         known = namespace.state().settings
-        spec = settings.model or ModelSpec(
-            known.get("model", ""),
-            known.get("device", "auto"),
-            known.get("dtype", "auto"),
-            known.get("adapter", ""),
-        )
+        spec = settings.model or remembered_spec(known)
         preamble = known.get("preamble", "") if settings.preamble is None else settings.preamble
         self._files = resolve(spec, progress)
         self._template = PromptTemplate.load(self._files.folder, preamble=preamble)
-        namespace.update_settings(
-            {
-                "model": spec.name,
-                "device": spec.device,
-                "dtype": spec.dtype,
-                "adapter": spec.adapter,
-                "preamble": preamble,
-            }
-        )
+        namespace.update_settings({**as_settings(spec), "preamble": preamble})
+        self._versions = Versions(namespace)
         self._groups: list[DocumentGroup] = []
         self.report = IngestReport()
 
@@ -180,7 +130,7 @@ class _Ingest:
         for path in paths:
             state, entry = known.get(index.path_id(str(path)), (None, None))
             if entry is not None and self._is_stored(path, state, entry):
-                self._add(str(path), Outcome.UNCHANGED)
+                self.report.add(str(path), Outcome.UNCHANGED)
             else:
                 yield path
 
@@ -199,7 +149,7 @@ class _Ingest:
             if isinstance(reading, CanonicalDocument):
                 yield source, reading
             else:
-                self._add_skipped(source.path, reading)
+                self.report.add_skipped(source.path, reading)
 
     def _opened(self, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, bytes, str]]:
         for path in paths:
@@ -207,7 +157,7 @@ class _Ingest:
                 source: SourceFile = read_source(path)
             except (OSError, DocumentError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                self._add_skipped(str(path), Skipped("unreadable", reason, failed=True))
+                self.report.add_skipped(str(path), Skipped("unreadable", reason, failed=True))
                 self._progress.advance("read", 1)
                 continue
             yield seen(source), source.data, path.name
@@ -241,7 +191,7 @@ class _Ingest:
                 prompt = self._prompt(group.document)
             except DocumentError as error:
                 for source in group.sources:
-                    self._add_skipped(source.path, Skipped(error.reason, str(error)))
+                    self.report.add_skipped(source.path, Skipped(error.reason, str(error)))
                 continue
             if not self._adopt(group, prompt):
                 jobs.append(Job(group.document.content_hash, prompt, self._expiry(group), StoredPrefix(0)))
@@ -270,15 +220,16 @@ class _Ingest:
             namespace.check_segments(entry)
         except IntegrityError:
             return False
-        record, before = self._record(group, former), {s.path for s in former.sources}
+        previous, before = self._versions.previous(group), {s.path for s in former.sources}
+        record = self._versions.record(group, previous)
         if record != former:
             namespace.put_document(record)
         if ident not in namespace.index.entries_of(document):
             namespace.adopt(ident, entry)
-        self._supersede(group, record)
+        self.report.superseded += self._versions.supersede(group, record, previous)
         for source in group.sources:
             outcome = Outcome.UNCHANGED if source.path in before else Outcome.DUPLICATE
-            self._add(source.path, outcome, document, tokens=entry.num_tokens)
+            self.report.add(source.path, outcome, document, tokens=entry.num_tokens)
         return True
 
     def _expiry(self, group: DocumentGroup) -> float | None:
@@ -313,8 +264,7 @@ class _Ingest:
             job, group = jobs[turn.index], groups[turn.index]
             job = replace(job, stored=prefixes.exactly(job.prompt.token_ids, turn.stored))
             computed = computer.run(turn, job, self._putter(group))
-            self.report.tokens_total += len(job.prompt.token_ids)
-            self._add_stored(group, len(job.prompt.token_ids), computed)
+            self.report.add_stored(group, len(job.prompt.token_ids), computed)
         tally, report = computer.tally, self.report
         report.tokens_computed, report.stored_bytes = tally.tokens_computed, tally.stored_bytes
         report.kv_bytes = tally.tokens_computed * self._files.shape.token_bytes
@@ -322,101 +272,12 @@ class _Ingest:
 
     def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord], None]:
         def put(entry: EntryRecord) -> None:
-            record = self._record(group, self._former(group.document.content_hash))
+            previous = self._versions.previous(group)
+            record = self._versions.record(group, previous)
             self._namespace.put(record, entry)
-            self._supersede(group, record)
+            self.report.superseded += self._versions.supersede(group, record, previous)
 
         return put
-
-    def _former(self, document: ContentHash) -> DocumentRecord | None:
-        try:
-            return self._namespace.document(document)
-        except IntegrityError:
-            return None
-
-    def _record(self, group: DocumentGroup, former: DocumentRecord | None) -> DocumentRecord:
-        document = group.document
-        previous = self._previous(group)
-        record = former or DocumentRecord(
-            content_hash=document.content_hash,
-            drift_hash=document.drift_hash,
-            title=document.title,
-            reader=document.reader,
-            canonicaliser=document.canonicaliser,
-            findings=document.findings,
-            sources=(),
-            supersedes=tuple(p.content_hash for p in previous),
-            version=1 + max((p.version for p in previous), default=0),
-            created_at=time.time(),
-            text=document.text,
-        )
-        for source in group.sources:
-            record = record.with_source(SourceRecord(source.path, source.state))
-        return record
-
-    def _previous(self, group: DocumentGroup) -> list[DocumentRecord]:
-        """Documents that the group's sources showed before."""
-        found: dict[ContentHash, DocumentRecord] = {}
-        for source in group.sources:
-            ident = self._namespace.index.document_of_path(source.path)
-            try:
-                record = self._namespace.document_by_id(ident) if ident else None
-            except IntegrityError:
-                continue
-            if record is not None and record.content_hash != group.document.content_hash:
-                found[record.content_hash] = record
-        return list(found.values())
-
-    def _supersede(self, group: DocumentGroup, record: DocumentRecord) -> None:
-        """Take the group's sources from the versions before this one; a version without a source loses its KV."""
-        paths = {source.path for source in group.sources}
-        for former in record.supersedes:
-            previous = self._former(former)
-            if previous is None or not paths & {s.path for s in previous.sources}:
-                continue
-            for path in paths:
-                previous = previous.without_source(path)
-            self._namespace.put_document(previous)
-            if not previous.sources:
-                self._namespace.remove(self._namespace.index.entries_of(former))
-                self.report.superseded += 1
-
-    def prune(self, paths: Sequence[Path]) -> None:
-        """Remove documents below `paths` whose sources are all gone."""
-        roots = [os.path.abspath(path.expanduser()) for path in paths]
-        for _, record in list(self._namespace.all_documents()):
-            gone = [s.path for s in record.sources if _is_below(s.path, roots) and not os.path.exists(s.path)]
-            for path in gone:
-                record = record.without_source(path)
-            if gone:
-                self._namespace.put_document(record)
-            if gone and not record.sources:
-                self._namespace.remove(self._namespace.index.entries_of(record.content_hash))
-                self.report.pruned += 1
-
-    # Report
-
-    def _add(
-        self,
-        source: str,
-        outcome: Outcome,
-        document: bytes = b"",
-        *,
-        reason: str = "",
-        tokens: int = 0,
-        computed: int = 0,
-    ) -> None:
-        self.report.items.append(IngestItem(source, outcome, document.hex(), reason, tokens, computed))
-
-    def _add_skipped(self, source: str, skipped: Skipped) -> None:
-        self._add(source, Outcome.FAILED if skipped.failed else Outcome.SKIPPED, reason=skipped.reason)
-
-    def _add_stored(self, group: DocumentGroup, tokens: int, computed: int) -> None:
-        document = group.document.content_hash
-        first, *others = group.sources
-        self._add(first.path, Outcome.INGESTED, document, tokens=tokens, computed=computed)
-        for source in others:
-            self._add(source.path, Outcome.DUPLICATE, document, tokens=tokens)
 
 
 def _refuse_hidden(document: CanonicalDocument) -> CanonicalDocument | Skipped:
@@ -426,7 +287,3 @@ def _refuse_hidden(document: CanonicalDocument) -> CanonicalDocument | Skipped:
 
 def _is_over(entry: EntryRecord) -> bool:
     return entry.expires_at is not None and entry.expires_at <= time.time()
-
-
-def _is_below(path: str, roots: Sequence[str]) -> bool:
-    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)

@@ -27,6 +27,7 @@ _RECURRENT_KEYS = {
     "full_attn_idxs": "convolution",
 }
 _RECURRENT_TYPES = ("mamba", "rwkv", "xlstm", "retnet", "lfm2", "jamba", "zamba", "bamba", "minimax")
+_EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 _ROPE_KEYS = (
     "rope_theta",
     "rope_scaling",
@@ -78,8 +79,13 @@ def check_cuttable(config: Config, subject: str) -> None:
     """Refuse a model whose cache is more, or less, than keys and values of every token.
 
     Raises:
-        UnsupportedCache: names the kind of layer.
+        UnsupportedCache: names the kind of layer, or a mixture of experts.
     """
+    if experts := _experts(config):
+        raise UnsupportedCache(
+            f"{subject}: a mixture of experts ({experts}), in which later tokens change the numbers of earlier ones",
+            hint="Choose a dense model.",
+        )
     if kind := _uncuttable_kind(config):
         raise UnsupportedCache(
             f"{subject}: {kind} layers have no cache that can be cut into blocks",
@@ -134,6 +140,15 @@ def _uncuttable_kind(config: Config) -> str:
     if odd := sorted(set(_layer_types(config)) - {"full_attention", "attention"}):
         return ", ".join(kind.replace("_", " ") for kind in odd)
     return _recurrent_kind(config) or _windowed_kind(config)
+
+
+def _experts(config: Config) -> str:
+    """Name the setting that makes a mixture of experts; empty for a dense model."""
+    for part in (config, *(value for value in config.values() if isinstance(value, Mapping))):
+        for name in _EXPERT_KEYS:
+            if (number := _optional(part, (name,)) or 1) > 1:
+                return f"{name} {number}"
+    return ""
 
 
 def _layer_types(config: Config) -> list[str]:

@@ -142,8 +142,7 @@ class _FlopsFormula:
     """FLOPs of one pass: 2 for each weight and token, and 2 for each number of a key and a value that is attended to.
 
     Embeddings are looked up, not multiplied, and the output layer sees one token of a pass; neither is counted. A
-    token at position p attends to p + 1 keys. For mixtures of experts, which use some of their weights, it is an
-    upper bound.
+    token at position p attends to p + 1 keys.
     """
 
     def __init__(self, model: Any, shape: CacheShape) -> None:

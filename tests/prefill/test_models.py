@@ -286,6 +286,28 @@ def test_a_layer_that_cannot_be_cut_into_blocks_is_refused_by_its_kind(
 
 
 @pytest.mark.parametrize(
+    "changes, named",
+    [
+        ({"num_experts": 60}, "num_experts 60"),
+        ({"num_local_experts": 8}, "num_local_experts 8"),
+        ({"n_routed_experts": 64}, "n_routed_experts 64"),
+        ({"ffn_config": {"moe_num_experts": 16}}, "moe_num_experts 16"),
+    ],
+)
+def test_a_mixture_of_experts_is_refused_by_name(
+    folder: Path, cache: Path, changes: dict[str, object], named: str
+) -> None:
+    _edit_config(folder, **changes)
+    with pytest.raises(UnsupportedCache, match=f"mixture of experts.*{named}"):
+        _identity(folder, cache)
+
+
+@pytest.mark.parametrize("changes", [{"num_local_experts": 1}, {"num_experts": 0}, {"num_experts": None}])
+def test_one_expert_is_no_mixture(changes: dict[str, object]) -> None:
+    check_cuttable({**SMALL, **changes}, "model")
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"sliding_window": 64, "use_sliding_window": False},

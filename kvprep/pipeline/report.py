@@ -1,0 +1,67 @@
+"""What an ingest did, source by source and in sum."""
+
+from dataclasses import dataclass, field
+
+from kvprep.dedupe.exact import DocumentGroup
+from kvprep.types import IngestItem, Outcome, Skipped
+
+
+@dataclass
+class IngestReport:
+    """What an ingest did."""
+
+    items: list[IngestItem] = field(default_factory=list)
+    superseded: int = 0
+    pruned: int = 0
+    tokens_total: int = 0
+    tokens_computed: int = 0
+    kv_bytes: int = 0
+    stored_bytes: int = 0
+    normalise_s: float = 0.0
+    prefill_s: float = 0.0
+    store_s: float = 0.0
+    wall_s: float = 0.0
+
+    @property
+    def tokens_reused(self) -> int:
+        """Tokens of ingested documents that another document or an earlier run had computed."""
+        return self.tokens_total - self.tokens_computed
+
+    def counts(self) -> dict[str, int]:
+        """Count documents by outcome."""
+        by = [item.outcome for item in self.items]
+        return {
+            "found": len(by),
+            "ingested": by.count(Outcome.INGESTED),
+            "unchanged": by.count(Outcome.UNCHANGED),
+            "duplicates": by.count(Outcome.DUPLICATE),
+            "skipped": by.count(Outcome.SKIPPED),
+            "failed": by.count(Outcome.FAILED),
+            "superseded": self.superseded,
+        }
+
+    def add(
+        self,
+        source: str,
+        outcome: Outcome,
+        document: bytes = b"",
+        *,
+        reason: str = "",
+        tokens: int = 0,
+        computed: int = 0,
+    ) -> None:
+        """Say what became of a source."""
+        self.items.append(IngestItem(source, outcome, document.hex(), reason, tokens, computed))
+
+    def add_skipped(self, source: str, skipped: Skipped) -> None:
+        """Say why a source became no document."""
+        self.add(source, Outcome.FAILED if skipped.failed else Outcome.SKIPPED, reason=skipped.reason)
+
+    def add_stored(self, group: DocumentGroup, tokens: int, computed: int) -> None:
+        """Say that a document was stored, and which sources show it."""
+        document = group.document.content_hash
+        first, *others = group.sources
+        self.tokens_total += tokens
+        self.add(first.path, Outcome.INGESTED, document, tokens=tokens, computed=computed)
+        for source in others:
+            self.add(source.path, Outcome.DUPLICATE, document, tokens=tokens)

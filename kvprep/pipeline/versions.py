@@ -1,0 +1,103 @@
+"""Sources and the documents that they show: one more source, a version that supersedes another, a source that is gone.
+
+A document whose last source is gone, or shows another text, loses its keys and values; its text stays as history.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kvprep.dedupe.exact import DocumentGroup
+from kvprep.errors import IntegrityError
+from kvprep.store.entry import DocumentRecord, SourceRecord
+from kvprep.store.namespace import Namespace
+from kvprep.types import ContentHash
+
+
+class Versions:
+    """The documents of one namespace over time. The caller holds the namespace's lease."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        """Keep the versions of `namespace`."""
+        self._namespace = namespace
+
+    def previous(self, group: DocumentGroup) -> list[DocumentRecord]:
+        """Documents that the group's sources showed before; to be asked before the group is put."""
+        found: dict[ContentHash, DocumentRecord] = {}
+        for source in group.sources:
+            ident = self._namespace.index.document_of_path(source.path)
+            try:
+                record = self._namespace.document_by_id(ident) if ident else None
+            except IntegrityError:
+                continue
+            if record is not None and any(s.path == source.path for s in record.sources):
+                found[record.content_hash] = record
+        found.pop(group.document.content_hash, None)
+        return list(found.values())
+
+    def record(self, group: DocumentGroup, previous: Sequence[DocumentRecord]) -> DocumentRecord:
+        """Describe a group's document as it will be stored: as it is known, with the group's sources as read now."""
+        record = self.former(group.document.content_hash) or _first(group, previous)
+        for source in group.sources:
+            record = record.with_source(SourceRecord(source.path, source.state))
+        return record
+
+    def former(self, document: ContentHash) -> DocumentRecord | None:
+        """Open a document; None where there is none, or it is damaged and must be written anew."""
+        try:
+            return self._namespace.document(document)
+        except IntegrityError:
+            return None
+
+    def supersede(self, group: DocumentGroup, record: DocumentRecord, previous: Sequence[DocumentRecord]) -> int:
+        """Take the group's sources from the versions before `record`; return how many lost their last source.
+
+        A version may come back: what its source showed in between is among `previous`, not in its own history.
+        """
+        # What it says it supersedes as well: a kill may have come between its being stored and this.
+        versions = dict.fromkeys((*(p.content_hash for p in previous), *record.supersedes))
+        paths = {source.path for source in group.sources}
+        return sum(self._without(former, paths) for v in versions if (former := self.former(v)))
+
+    def prune(self, paths: Sequence[Path]) -> int:
+        """Forget sources below `paths` that are gone; return how many documents lost their last one."""
+        roots = [os.path.abspath(path.expanduser()) for path in paths]
+        pruned = 0
+        for _, record in list(self._namespace.all_documents()):
+            gone = {s.path for s in record.sources if _is_below(s.path, roots) and not os.path.exists(s.path)}
+            pruned += self._without(record, gone)
+        return pruned
+
+    def _without(self, record: DocumentRecord, paths: set[str]) -> bool:
+        """Take sources from a document; tell whether it lost its last one, and its keys and values with it."""
+        taken = paths & {source.path for source in record.sources}
+        if not taken:
+            return False
+        for path in taken:
+            record = record.without_source(path)
+        self._namespace.put_document(record)
+        if not record.sources:
+            self._namespace.remove(self._namespace.index.entries_of(record.content_hash))
+        return not record.sources
+
+
+def _first(group: DocumentGroup, previous: Sequence[DocumentRecord]) -> DocumentRecord:
+    document = group.document
+    return DocumentRecord(
+        content_hash=document.content_hash,
+        drift_hash=document.drift_hash,
+        title=document.title,
+        reader=document.reader,
+        canonicaliser=document.canonicaliser,
+        findings=document.findings,
+        sources=(),
+        supersedes=tuple(p.content_hash for p in previous),
+        version=1 + max((p.version for p in previous), default=0),
+        created_at=time.time(),
+        text=document.text,
+    )
+
+
+def _is_below(path: str, roots: Sequence[str]) -> bool:
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
