@@ -25,7 +25,7 @@ def gc(
     facts = {
         "segments": collected.segments,
         "entries": collected.entries,
-        "documents": collected.documents,
+        "documents_kept": collected.documents,
         "temporary": collected.temporary,
         "bytes": collected.num_bytes,
         "unreadable": list(collected.unreadable),
@@ -36,9 +36,10 @@ def gc(
         parts = (
             render.counted(collected.entries, "expired entry", "expired entries"),
             render.counted(collected.segments, "segment"),
-            render.counted(collected.documents, "document"),
             render.counted(collected.temporary, "temporary file"),
         )
         print(f"{render.size(collected.num_bytes)} {verb}: {', '.join(parts)}")
+        if collected.documents:
+            print(f"{render.counted(collected.documents, 'document')} without source or entry kept as history")
     for subject in collected.unreadable:
         session.say(f"{subject}: does not open; no segment was removed, since it may need one. See `kvprep verify`.")

@@ -1,0 +1,116 @@
+"""Real command lines on stores of their own, with a tiny random model."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import jsonschema
+import pytest
+from model_fixtures import SMALL, save_tiny_model
+from typer.testing import CliRunner, Result
+
+from kvprep.cli.app import app
+
+PROGRAM = (sys.executable, "-c", "from kvprep.cli.app import main; main()")
+LEASE = "The lease of Mill Court runs for five years. The yearly rent is 4,000 pounds.\n"
+INVOICE = "Invoice 17 of Nordlicht. Amount due: 250 pounds by the first of March.\n"
+
+
+class Run(Protocol):
+    def __call__(self, *arguments: object, stdin: str = "") -> Result: ...
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = SMALL | {"max_position_embeddings": 1024}
+    return save_tiny_model(tmp_path_factory.mktemp("tiny"), "llama", **settings)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Path) -> Path:
+    """Where the commands of a test keep their store; not made yet."""
+    monkeypatch.setenv("KVPREP_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("KVPREP_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("KVPREP_MODEL", str(model))
+    monkeypatch.setenv("KVPREP_DEVICE", "cpu")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def run(store: Path) -> Run:
+    """Run a command line in this process."""
+
+    def invoke(*arguments: object, stdin: str = "") -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def program(store: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run a command line in a process of its own."""
+
+    def start(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        command = [*PROGRAM, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+    return start
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A folder with two documents."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "lease.txt").write_text(LEASE)
+    (folder / "invoice.txt").write_text(INVOICE)
+    return folder
+
+
+@pytest.fixture
+def stocked(run: Run, sources: Path) -> Path:
+    """The two documents, ingested."""
+    result = run("ingest", "--jobs", 1, sources)
+    assert result.exit_code == 0, result.stderr
+    return sources
+
+
+def valid(command: str, line: str) -> dict[str, Any]:
+    """Check a line of JSON against its schema, which must name every field of it."""
+    schema = json.loads(files("kvprep.cli").joinpath("schemas", f"{command}.json").read_text())
+    facts: dict[str, Any] = json.loads(line)
+    closed = jsonschema.Draft202012Validator(_closed(schema), format_checker=jsonschema.FormatChecker())
+    closed.validate(facts)
+    return facts
+
+
+def _closed(schema: Any) -> Any:
+    """The same schema, refusing what it does not name."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(part) for name, part in schema.items()}
+    if isinstance(schema.get("properties"), dict):
+        closed["additionalProperties"] = False
+    return closed
+
+
+@pytest.fixture
+def json_of(run: Run) -> Callable[..., dict[str, Any]]:
+    """Run a command with --json, and give the one object that it prints, checked against its schema."""
+
+    def facts(command: str, *arguments: object, exit_code: int = 0, stdin: str = "") -> dict[str, Any]:
+        result = run(command, "--json", *arguments, stdin=stdin)
+        assert result.exit_code == exit_code, result.stderr
+        (line,) = result.stdout.splitlines()
+        return valid(command, line)
+
+    return facts
