@@ -104,13 +104,23 @@ def _closed(schema: Any) -> Any:
 
 
 @pytest.fixture
-def json_of(run: Run) -> Callable[..., dict[str, Any]]:
-    """Run a command with --json, and give the one object that it prints, checked against its schema."""
+def lines_of(run: Run) -> Callable[..., list[dict[str, Any]]]:
+    """Run a command with --json, and give the objects that it prints, checked against its schema."""
 
-    def facts(command: str, *arguments: object, exit_code: int = 0, stdin: str = "") -> dict[str, Any]:
+    def facts(command: str, *arguments: object, exit_code: int = 0, stdin: str = "") -> list[dict[str, Any]]:
         result = run(command, "--json", *arguments, stdin=stdin)
         assert result.exit_code == exit_code, result.stderr
-        (line,) = result.stdout.splitlines()
-        return valid(command, line)
+        return [valid(command, line) for line in result.stdout.splitlines()]
+
+    return facts
+
+
+@pytest.fixture
+def json_of(lines_of: Callable[..., list[dict[str, Any]]]) -> Callable[..., dict[str, Any]]:
+    """The same for a command that prints one object."""
+
+    def facts(command: str, *arguments: object, **more: Any) -> dict[str, Any]:
+        (only,) = lines_of(command, *arguments, **more)
+        return only
 
     return facts

@@ -1,0 +1,68 @@
+import time
+from pathlib import Path
+
+import pytest
+
+
+def names(json_of) -> set[str]:
+    return {Path(d["sources"][0]).name for d in json_of("ls")["documents"]}
+
+
+@pytest.mark.parametrize("flag", ["--document", "--source"])
+def test_one_document_goes_and_the_other_stays(run, json_of, stocked: Path, flag: str) -> None:
+    facts = json_of("invalidate", flag, stocked / "lease.txt")
+    assert (facts["entries"], facts["documents"]) == (1, 1)
+    assert facts["bytes"] > 0
+    assert names(json_of) == {"invoice.txt"}
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(json_of, stocked: Path) -> None:
+    planned = json_of("invalidate", "--all", "--dry-run")
+    assert names(json_of) == {"lease.txt", "invoice.txt"}
+    done = json_of("invalidate", "--all")
+    assert planned | {"dry_run": False} == done
+    assert names(json_of) == set()
+
+
+def test_a_model_is_named_whole_or_by_its_fingerprint(json_of, stocked: Path, model: Path) -> None:
+    fingerprint = json_of("show", stocked / "lease.txt")["entries"][0]["fingerprint"]
+    assert json_of("invalidate", "--dry-run", "--model", model.name[:-1])["entries"] == 0
+    assert json_of("invalidate", "--dry-run", "--model", model.name)["entries"] == 2
+    assert json_of("invalidate", "--dry-run", "--model", fingerprint[:12])["entries"] == 2
+
+
+def test_what_is_named_must_fit_all_options(json_of, stocked: Path) -> None:
+    assert json_of("invalidate", "--source", stocked / "lease.txt", "--older-than", "1d")["entries"] == 0
+
+
+def test_expired_entries_go(run, json_of, sources: Path) -> None:
+    run("ingest", "--ttl", "0.01s", sources / "lease.txt")
+    run("ingest", "--ttl", "1d", sources / "invoice.txt")
+    time.sleep(0.02)
+    assert json_of("invalidate", "--expired")["entries"] == 1
+    assert names(json_of) == {"invoice.txt"}
+
+
+def test_all_takes_damaged_entries_too(json_of, stocked: Path, store: Path) -> None:
+    damaged = min((store / "entries").glob("??/*.kve"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    assert json_of("invalidate", "--all")["entries"] == 2
+    assert list((store / "entries").glob("??/*.kve")) == []
+
+
+def test_without_a_choice_nothing_goes(run, json_of, stocked: Path) -> None:
+    assert run("invalidate").exit_code == 2
+    assert run("invalidate", "--model", "").exit_code == 2
+    assert len(names(json_of)) == 2
+
+
+def test_it_does_not_wait_for_an_ingest(run, stocked: Path, store: Path, tmp_path: Path) -> None:
+    from kvprep.store.store import Store
+
+    with Store.open(store, key_file=tmp_path / "key") as opened, opened.namespace("default").lease():
+        assert run("invalidate", "--all").exit_code == 0
+
+
+def test_what_was_invalidated_is_not_a_hit(run, stocked: Path) -> None:
+    run("invalidate", "--all")
+    assert run("ask", "--require-hit", stocked / "lease.txt", "Who?").exit_code == 5

@@ -1,0 +1,47 @@
+import os
+import time
+from pathlib import Path
+
+
+def test_documents_are_listed_with_tokens_model_and_state(json_of, stocked: Path, model: Path) -> None:
+    documents = json_of("ls")["documents"]
+    assert [d["sources"] for d in documents] == [[str(stocked / "invoice.txt")], [str(stocked / "lease.txt")]]
+    assert {d["state"] for d in documents} == {"fresh"}
+    assert all(d["tokens"] > 0 and d["bytes"] > 0 and d["version"] == 1 for d in documents)
+    assert {d["model"] for d in documents} == {model.name}
+
+
+def test_the_table_has_a_line_for_each(run, stocked: Path) -> None:
+    printed = run("ls").stdout
+    assert len(printed.splitlines()) == 4
+    assert str(stocked / "lease.txt") in printed
+
+
+def test_an_edited_source_makes_its_document_stale(json_of, stocked: Path) -> None:
+    (stocked / "lease.txt").write_text("Another lease.\n")
+    states = {Path(d["sources"][0]).name: d["state"] for d in json_of("ls")["documents"]}
+    assert states == {"lease.txt": "stale", "invoice.txt": "fresh"}
+
+
+def test_an_entry_past_its_time_is_expired(run, json_of, sources: Path) -> None:
+    run("ingest", "--ttl", "0.01s", sources)
+    time.sleep(0.02)
+    assert {d["state"] for d in json_of("ls")["documents"]} == {"expired"}
+
+
+def test_what_is_invalidated_is_listed_only_with_all(run, json_of, stocked: Path) -> None:
+    run("invalidate", "--all")
+    assert json_of("ls")["documents"] == []
+    assert {d["state"] for d in json_of("ls", "--all")["documents"]} == {"absent"}
+
+
+def test_one_damaged_document_does_not_hide_the_others(json_of, stocked: Path, store: Path) -> None:
+    damaged = min((store / "documents").glob("??/*.kvd"))
+    os.truncate(damaged, damaged.stat().st_size - 1)
+    assert sorted(d["state"] for d in json_of("ls")["documents"]) == ["corrupt", "fresh"]
+
+
+def test_another_namespace_shows_nothing_and_an_absent_one_is_an_error(run, json_of, stocked: Path) -> None:
+    run("ingest", "--namespace", "alpha", stocked / "lease.txt")
+    assert len(json_of("ls", "--namespace", "alpha")["documents"]) == 1
+    assert run("ls", "--namespace", "beta").exit_code == 1
