@@ -16,7 +16,7 @@ WRITE_EVENTS = {"os.mkdir": 0, "os.rename": 1, "os.remove": 0, "os.rmdir": 0, "o
 XDG = {"XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"}
 SLOW_FIXTURES = frozenset({"bundled_model"})
 
-pytest_plugins = ("model_fixtures",)
+pytest_plugins = ("model_fixtures", "desk")
 
 # Read once, when they are imported, by the Hugging Face libraries: hence before any test module is.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
