@@ -1,6 +1,7 @@
 """Real command lines on stores of their own, with a tiny random model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,21 +65,39 @@ def program(store: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     return start
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> Path:
-    """A folder with two documents."""
-    folder = tmp_path / "sources"
-    folder.mkdir()
-    (folder / "lease.txt").write_text(LEASE)
-    (folder / "invoice.txt").write_text(INVOICE)
-    return folder
+@pytest.fixture(scope="session")
+def _sources_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("documents") / "sources"
 
 
 @pytest.fixture
-def stocked(run: Run, sources: Path) -> Path:
+def sources(_sources_folder: Path) -> Path:
+    """A folder with two documents, always at the same place, so that one store fits all tests."""
+    shutil.rmtree(_sources_folder, ignore_errors=True)
+    _sources_folder.mkdir()
+    (_sources_folder / "lease.txt").write_text(LEASE)
+    (_sources_folder / "invoice.txt").write_text(INVOICE)
+    return _sources_folder
+
+
+@pytest.fixture(scope="session")
+def _stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs a stocked store leaves a copy of it, with its key."""
+    return tmp_path_factory.mktemp("stock")
+
+
+@pytest.fixture
+def stocked(run: Run, sources: Path, store: Path, tmp_path: Path, _stock: Path) -> Path:
     """The two documents, ingested."""
-    result = run("ingest", "--jobs", 1, sources)
-    assert result.exit_code == 0, result.stderr
+    if not (_stock / "store").exists():
+        result = run("ingest", "--jobs", 1, sources)
+        assert result.exit_code == 0, result.stderr
+        shutil.copytree(store, _stock / "store")
+        shutil.copy(tmp_path / "key", _stock / "key")
+    else:
+        shutil.copytree(_stock / "store", store)
+        shutil.copy(_stock / "key", tmp_path / "key")
+    run("ls")  # this machine has seen the store
     return sources
 
 
