@@ -42,7 +42,7 @@ def test_an_empty_variable_is_none(write) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("namespcae = 'a'", "namespcae: no such setting"),
+        ("name_space = 'a'", "name_space: no such setting"),
         ("[ingest]\njob = 2", "ingest.job: no such setting"),
         ("[ingest]\njobs = '2'", "ingest.jobs: must be a whole number"),
         ("[ingest]\njobs = true", "ingest.jobs: must be a whole number"),

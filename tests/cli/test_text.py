@@ -32,9 +32,9 @@ def test_json_is_one_object_a_line_and_a_bad_file_has_its_reason(lines_of, sourc
 
 
 def test_findings_are_listed_in_place_of_the_text(run, sources: Path) -> None:
-    (sources / "lease.txt").write_bytes("Miete für ein Jahr\u200b: 4000\n".encode())
+    (sources / "lease.txt").write_bytes("Rent by the year\u200b: 4000\n".encode())
     printed = run("text", "--findings", sources / "lease.txt").stdout
-    assert "Miete" not in printed
+    assert "Rent" not in printed
 
 
 def test_a_path_that_is_not_there_is_an_error(run, sources: Path) -> None:
