@@ -68,10 +68,21 @@ class Desk:
         engine: Callable[[ModelFiles], Engine] | None = None,
         **settings: Any,
     ) -> IngestReport:
-        chosen = IngestSettings(**{"model": self.spec, **settings})
         into = namespace or self.namespace
         with into.lease(wait_seconds=0):
-            return ingest(into, self.cage, paths or [self.folder], chosen, load=engine or self.load)
+            return self.ingest_under_lease(*paths, namespace=into, engine=engine, **settings)
+
+    def ingest_under_lease(
+        self,
+        *paths: Path,
+        namespace: Namespace | None = None,
+        engine: Callable[[ModelFiles], Engine] | None = None,
+        **settings: Any,
+    ) -> IngestReport:
+        """Ingest while the caller holds the lease."""
+        chosen = IngestSettings(**{"model": self.spec, **settings})
+        into = namespace or self.namespace
+        return ingest(into, self.cage, paths or [self.folder], chosen, load=engine or self.load)
 
     def find(self, path: Path) -> bytes:
         return find_document(self.namespace, str(path))
