@@ -62,14 +62,16 @@ def check_footer(data: Buffer, *, subject: str) -> None:
         Truncated: shorter or longer than it says.
         HashMismatch: a byte has changed.
     """
-    view = memoryview(data)
-    if len(view) < FOOTER.size:
-        raise Truncated(f"{subject}: only {len(view)} bytes")
-    signature, checksum, length = FOOTER.unpack(view[-FOOTER.size :])
-    if length != len(view):
-        raise Truncated(f"{subject}: {len(view)} bytes where it says {length}")
-    if signature != UNSIGNED or xxhash.xxh3_128_digest(view[: -FOOTER.size + len(UNSIGNED)]) != checksum:
-        raise HashMismatch(f"{subject}: checksum differs")
+    # Released on the way out, also by an exception whose traceback keeps this frame: the caller may unmap `data`.
+    with memoryview(data) as view:
+        if len(view) < FOOTER.size:
+            raise Truncated(f"{subject}: only {len(view)} bytes")
+        signature, checksum, length = FOOTER.unpack_from(view, len(view) - FOOTER.size)
+        if length != len(view):
+            raise Truncated(f"{subject}: {len(view)} bytes where it says {length}")
+        with view[: -FOOTER.size + len(UNSIGNED)] as checked:
+            if signature != UNSIGNED or xxhash.xxh3_128_digest(checked) != checksum:
+                raise HashMismatch(f"{subject}: checksum differs")
 
 
 def check_header(header: Buffer, num_bytes: int, kind: str, *, subject: str) -> None:
