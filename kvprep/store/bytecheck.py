@@ -32,7 +32,9 @@ def open_namespaces(store: Store, tally: Tally) -> list[Namespace]:
         except IntegrityError as error:
             tally.failed(subject, error, _RESTORE_STATE)
             continue
-        if namespace is None:
+        if namespace is None and layout.file("keys", ident).exists():
+            tally.info(subject, "missing: the making of the namespace was cut short", "Nothing to do.")
+        elif namespace is None:
             tally.error(subject, "its keys are missing", RESTORE_KEYS)
         else:
             opened.append(namespace)

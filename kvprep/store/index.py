@@ -15,12 +15,13 @@ import sqlite_utils
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kvprep.errors import StoreError
+from kvprep.errors import StoreError, StoreFull
 from kvprep.hashing import derive_key, keyed_id
 from kvprep.sources import is_racy
 from kvprep.store.crypto import new_key
 from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
 from kvprep.store.keys import NamespaceKeys
+from kvprep.store.layout import FREE_SPACE
 from kvprep.store.migrations import check_schema, prepare
 from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SourceState
 
@@ -108,7 +109,8 @@ class Index:
                 yield
                 self._database.conn.execute("COMMIT")
             except BaseException:
-                self._database.conn.execute("ROLLBACK")
+                if self._database.conn.in_transaction:  # a full disk ends it by itself
+                    self._database.conn.execute("ROLLBACK")
                 raise
 
     @contextmanager
@@ -116,6 +118,8 @@ class Index:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StoreFull(f"{self._path}: no space left on the device", hint=FREE_SPACE) from error
             raise StoreError(
                 f"{self._path}: {error}", hint="Delete index.sqlite; `kvprep verify --rebuild-index` makes it again."
             ) from error
@@ -282,26 +286,26 @@ class NamespaceIndex:
 
     def longest_match(self, hashes: Sequence[BlockHash]) -> list[BlockMatch]:
         """Entries that may hold the longest run of these full blocks from the start, most blocks first."""
-        found: list[BlockMatch] = []
+        found: dict[EntryId, int] = {}
         for at in range(0, len(hashes), 500):
             part = list(hashes[at : at + 500])
             marks = ",".join("?" * len(part))
             rows = self._index.run(
                 "SELECT e.id, min(max(b.position) + 1, s.last_block) FROM blocks b"
                 " JOIN stretches s ON s.segment = b.segment AND s.last_block > b.position"
-                f" JOIN entries e ON e.number = s.entry WHERE b.hash IN ({marks}) GROUP BY e.id",
-                part,
+                f" JOIN entries e ON e.number = s.entry WHERE e.namespace = ? AND b.hash IN ({marks}) GROUP BY e.id",
+                [self._keys.ident, *part],
             )
-            found += [BlockMatch(EntryId(entry), blocks) for entry, blocks in rows]
-        return sorted(found, key=lambda m: -m.num_blocks)
+            found |= {EntryId(entry): blocks for entry, blocks in rows}  # later parts reach further
+        return sorted((BlockMatch(*pair) for pair in found.items()), key=lambda m: -m.num_blocks)
 
     def tails_after(self, parent: BlockHash) -> list[tuple[BlockHash, int, EntryId]]:
         """Short last blocks that follow `parent`: hash, tokens and an entry, longest first."""
         rows = self._index.run(
             "SELECT t.hash, t.tokens, e.id FROM tails t JOIN stretches s ON s.segment = t.segment"
             " AND s.last_block > t.position"
-            " JOIN entries e ON e.number = s.entry WHERE t.parent = ? ORDER BY t.tokens DESC",
-            (parent,),
+            " JOIN entries e ON e.number = s.entry WHERE e.namespace = ? AND t.parent = ? ORDER BY t.tokens DESC",
+            (self._keys.ident, parent),
         )
         return [(BlockHash(h), int(n), EntryId(e)) for h, n, e in rows]
 

@@ -18,6 +18,7 @@ from kvprep.types import Buffer
 FORMAT_VERSION = 0
 BLOCK_SIZE = 64
 CIPHER = "AES-256-GCM"
+FREE_SPACE = "Free some space, run `kvprep gc`, and run the command again: it carries on."
 FOLDERS = ("keys", "namespaces", "entries", "documents", "segments", "locks", "tmp")
 
 README = """This folder is a kvprep store: an encrypted cache of transformer keys and values.
@@ -176,7 +177,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(
                 f"{path}: no space left on the device; nothing that was stored is lost",
-                hint="Free some space, run `kvprep gc`, and run the command again: it carries on.",
+                hint=FREE_SPACE,
             ) from error
         raise StoreError(
             f"{path}: {error.strerror}", hint="Mend the disk or its permissions; nothing is lost."

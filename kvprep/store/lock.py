@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kvprep.errors import StoreLocked
+from kvprep.store.layout import disk_errors
 
 POLL_SECONDS = 0.05
 
@@ -27,7 +28,8 @@ def exclusive(path: Path, *, wait_seconds: float | None = None) -> Iterator[None
     Raises:
         StoreLocked: another process still holds it after `wait_seconds`.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with disk_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire(descriptor, path, wait_seconds)
         os.ftruncate(descriptor, 0)

@@ -13,6 +13,7 @@ from typing import Any
 import platformdirs
 
 from kvprep.errors import ConfigError, IntegrityError
+from kvprep.store.layout import disk_errors
 from kvprep.store.lock import exclusive
 from kvprep.types import NamespaceId
 
@@ -40,13 +41,18 @@ def was_remembered(root: Path) -> bool:
     return any(store["path"] == str(root) for store in _read().values())
 
 
+def last_generation(store_id: str, namespace: NamespaceId) -> int:
+    """The highest generation of a namespace that was seen here; 0 if it never was."""
+    return int(_read().get(store_id, {}).get("generations", {}).get(namespace.hex(), 0))
+
+
 def check_generation(store_id: str, namespace: NamespaceId, generation: int, *, subject: str) -> None:
     """Refuse a namespace that is older than one already seen here.
 
     Raises:
         IntegrityError: an older copy was put back: what was invalidated since may be in it.
     """
-    seen = _read().get(store_id, {}).get("generations", {}).get(namespace.hex(), 0)
+    seen = last_generation(store_id, namespace)
     if generation < seen:
         raise IntegrityError(
             f"{subject}: generation {generation}, but {seen} was seen before: an older copy was put back",
@@ -89,6 +95,11 @@ def _read() -> dict[str, Any]:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{secrets.token_hex(8)}")
+    with disk_errors(path):
+        _replace_whole(path, temporary, text)
+
+
+def _replace_whole(path: Path, temporary: Path, text: str) -> None:
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)

@@ -9,6 +9,7 @@ Source: docs/format.md, "Segment" and "Block order".
 import mmap
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -219,7 +220,9 @@ class SegmentReader:
     def close(self) -> None:
         """Unmap the file."""
         self._view.release()
-        self._map.close()
+        # The traceback of a failed check may still hold a slice of the map, which then goes with it.
+        with suppress(BufferError):
+            self._map.close()
 
     def __enter__(self) -> "SegmentReader":
         """Use as a context."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from kvprep.errors import AuthenticationFailed, IntegrityError
+from kvprep.errors import AuthenticationFailed, IntegrityError, WrongKey
 from kvprep.store import envelope
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout, write_durably
@@ -72,7 +72,11 @@ def read_state(layout: Layout, keys: NamespaceKeys) -> NamespaceState:
         data = envelope.read_limited(path, subject=subject)
     except FileNotFoundError as error:
         raise IntegrityError(f"{subject}: missing", hint="Restore namespaces/ from a backup.") from error
-    opened = envelope.unseal(data, "n", keys.entry_key, keys.ident, subject=subject)
+    try:
+        opened = envelope.unseal(data, "n", keys.entry_key, keys.ident, subject=subject)
+    except WrongKey as error:
+        # The namespace's keys are open, so this is another namespace's state put here.
+        raise AuthenticationFailed(f"{subject}: sealed in another namespace or store") from error
     try:
         policy = opened.facts["policy"]
         if policy["source_check"] not in SOURCE_CHECKS or len(opened.tail) % _TOMBSTONE_BYTES:

@@ -125,14 +125,14 @@ class Store:
         return sorted(found, key=lambda n: n.name)
 
     def open_namespace(self, ident: NamespaceId) -> Namespace | None:
-        """Open a namespace by its id; None if the store has no keys of it.
+        """Open a namespace by its id; None if the store has no keys of it, or its making was cut short.
 
         Raises:
             WrongKey: its keys are damaged.
             IntegrityError: its state is damaged, missing, or older than one already seen here.
         """
         opened = keys.open_namespace_keys(self.layout, self._master, ident)
-        if opened is None:
+        if opened is None or self._is_unborn(opened):
             return None
         state = read_state(self.layout, opened)
         remembered.check_generation(
@@ -140,6 +140,13 @@ class Store:
         )
         remembered.remember_generation(self.layout.store_id, ident, state.generation)
         return Namespace(self, opened)
+
+    def _is_unborn(self, opened: keys.NamespaceKeys) -> bool:
+        """Tell a namespace that was killed between its keys and its state from one that has lost its state."""
+        if self.layout.file("namespaces", opened.ident).exists():
+            return False
+        seen = remembered.last_generation(self.layout.store_id, opened.ident)
+        return not seen and not any(Namespace(self, opened).files("entries"))
 
     def _create_namespace(self, name: str) -> Namespace:
         with self.commit_lock():

@@ -1,0 +1,100 @@
+import pytest
+from store_makers import flipped, with_new_footer
+
+from kvprep.errors import (
+    AuthenticationFailed,
+    HashMismatch,
+    IntegrityError,
+    StoreError,
+    Truncated,
+    UnsupportedFormat,
+    WrongKey,
+)
+from kvprep.store import envelope
+
+KEY, IDENT = b"k" * 32, b"i" * 32
+FACTS = {"text": "Zürich", "number": 1.5, "list": [1, None]}
+SEALED = envelope.seal("e", KEY, IDENT, FACTS, b"tail")
+
+
+def unseal(data: bytes, kind: str = "e", key: bytes = KEY, ident: bytes = IDENT) -> envelope.Sealed:
+    return envelope.unseal(data, kind, key, ident, subject="file")
+
+
+def test_what_is_sealed_is_what_opens() -> None:
+    opened = unseal(SEALED)
+    assert (opened.facts, opened.tail) == (FACTS, b"tail")
+
+
+def test_no_two_seals_are_alike() -> None:
+    again = envelope.seal("e", KEY, IDENT, FACTS, b"tail")
+    assert again[:32] == SEALED[:32]
+    assert again[32:] != SEALED[32:]
+
+
+def test_nothing_of_the_content_shows() -> None:
+    assert b"rich" not in SEALED
+    assert b"tail" not in SEALED
+
+
+def test_every_flipped_bit_is_damage() -> None:
+    for at in range(len(SEALED)):
+        for bit in range(8):
+            with pytest.raises(IntegrityError):
+                unseal(flipped(SEALED, at, bit))
+
+
+def test_every_flipped_bit_is_refused_though_the_checksum_is_mended() -> None:
+    for at in range(len(SEALED) - envelope.FOOTER.size):
+        for bit in range(8):
+            with pytest.raises(StoreError):
+                unseal(with_new_footer(flipped(SEALED, at, bit)))
+
+
+def test_every_shorter_or_longer_file_is_refused() -> None:
+    for length in range(len(SEALED)):
+        with pytest.raises(IntegrityError):
+            unseal(SEALED[:length])
+    with pytest.raises(Truncated):
+        unseal(SEALED + b"\0")
+
+
+def test_a_cut_body_with_a_mended_footer_is_truncated() -> None:
+    body = SEALED[: -envelope.FOOTER.size]
+    for cut in (1, 16, len(body) - envelope.HEADER.size):
+        with pytest.raises(Truncated):
+            unseal(body[:-cut] + envelope.footer([body[:-cut]]))
+
+
+def test_another_name_kind_or_key_does_not_open_it() -> None:
+    with pytest.raises(AuthenticationFailed):
+        unseal(SEALED, ident=b"j" * 32)
+    with pytest.raises(IntegrityError):
+        unseal(SEALED, kind="d")
+    with pytest.raises(WrongKey):
+        unseal(SEALED, key=b"l" * 32)
+
+
+def test_a_newer_version_is_named_as_such() -> None:
+    newer = with_new_footer(SEALED[:8] + b"\1\0\0\0" + SEALED[12:])
+    with pytest.raises(UnsupportedFormat):
+        unseal(newer)
+
+
+def test_damage_is_told_from_a_wrong_key() -> None:
+    with pytest.raises(HashMismatch):
+        unseal(flipped(SEALED, 70, 0), key=b"l" * 32)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\1\0\0", b"\5\0\0\0{}", b"\2\0\0\0[]", b"\1\0\0\0{", b"\xff\xff\xff\xff{}", b"\2\0\0\0\xff\xff"]
+)
+def test_a_body_that_makes_no_sense_is_refused(body: bytes) -> None:
+    with pytest.raises(AuthenticationFailed):
+        envelope.parse_body(body, subject="file")
+
+
+def test_a_deeply_nested_body_is_refused() -> None:
+    text = b"[" * 200_000
+    with pytest.raises(AuthenticationFailed):
+        envelope.parse_body(len(text).to_bytes(4, "little") + text, subject="file")

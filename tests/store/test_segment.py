@@ -1,0 +1,227 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from store_makers import BLOCK, COST, MODEL, SHAPE, TINY, Memory, changed, flipped, tokens, with_new_footer
+
+from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, IntegrityError, StoreError
+from kvprep.hashing import block_hashes, block_root
+from kvprep.store import segment
+from kvprep.store.envelope import FOOTER
+from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for
+from kvprep.store.segment import SealedSegment, SegmentReader
+from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
+
+ID_KEY = b"i" * 32
+ROOT = block_root(ID_KEY, MODEL.fingerprint)
+
+
+def manifest_of(count: int, shape: CacheShape, *, first_block: int = 0, chunk_tokens: int = BLOCK) -> Manifest:
+    token_ids = tokens(first_block * BLOCK + count)
+    hashes = block_hashes(ROOT, token_ids, BLOCK)
+    return Manifest(
+        namespace=NamespaceId(b"n" * 32),
+        fingerprint=MODEL.fingerprint,
+        parent=hashes[first_block - 1] if first_block else ROOT,
+        first_token=first_block * BLOCK,
+        block_size=BLOCK,
+        chunk_tokens=chunk_tokens,
+        shape=shape,
+        pieces=(Piece(first_block * BLOCK, len(token_ids)),),
+        cost=COST,
+        created_at=1.0,
+        block_hashes=tuple(hashes[first_block:]),
+        token_ids=token_ids[first_block * BLOCK :],
+    )
+
+
+def write(folder: Path, sealed: SealedSegment) -> Path:
+    path = folder / f"{sealed.ident.hex()}.kvs"
+    path.write_bytes(b"".join(sealed.parts))
+    return path
+
+
+def reader(path: Path, sealed: SealedSegment) -> SegmentReader:
+    return SegmentReader(path, sealed.data_key, subject="segment")
+
+
+def load(path: Path, sealed: SealedSegment, end: int) -> list[bytes]:
+    with reader(path, sealed) as opened:
+        memory = Memory(opened.manifest.shape, opened.chunk_end(end))
+        opened.load(end, memory.place)
+        return memory.first(end)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> tuple[Path, SealedSegment, Memory]:
+    """Two chunks each of keys and values, the last block short."""
+    memory = Memory(TINY, 70, seed=1)
+    sealed = segment.seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
+    return write(tmp_path, sealed), sealed, memory
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 128, 200])
+@pytest.mark.parametrize("chunk_tokens", [64, 128, 1024])
+def test_what_is_sealed_is_what_loads_bit_for_bit(tmp_path: Path, dtype: str, count: int, chunk_tokens: int) -> None:
+    shape = replace(SHAPE, dtype=dtype)
+    memory = Memory(shape, count, seed=2)
+    sealed = segment.seal_segment(manifest_of(count, shape, chunk_tokens=chunk_tokens), ID_KEY, memory.place)
+    path = write(tmp_path, sealed)
+    assert path.stat().st_size == sealed.num_bytes
+    assert load(path, sealed, count) == memory.first(count)
+    with reader(path, sealed) as opened:
+        assert opened.check() == 6 * -(-count // chunk_tokens)
+
+
+def test_a_part_is_loaded_up_to_the_end_of_its_group(tmp_path: Path) -> None:
+    memory = Memory(SHAPE, 200, seed=2)
+    sealed = segment.seal_segment(manifest_of(200, SHAPE), ID_KEY, memory.place)
+    path = write(tmp_path, sealed)
+    with reader(path, sealed) as opened:
+        assert [opened.chunk_end(end) for end in (1, 64, 65, 193, 200)] == [64, 64, 128, 200, 200]
+        assert opened.load(65, Memory(SHAPE, 128).place) == 128 * SHAPE.token_bytes
+    assert load(path, sealed, 65) == memory.first(65)
+
+
+def test_a_segment_inside_a_prefix_lands_at_its_own_tokens(tmp_path: Path) -> None:
+    memory = Memory(SHAPE, 300, seed=3)
+    sealed = segment.seal_segment(manifest_of(172, SHAPE, first_block=2), ID_KEY, memory.place)
+    path = write(tmp_path, sealed)
+    target = Memory(SHAPE, 300)
+    with reader(path, sealed) as opened:
+        opened.load(300, target.place)
+    for key, run in target.runs.items():
+        assert not run[:, :128].any()
+        assert (run[:, 128:] == memory.runs[key][:, 128:]).all()
+
+
+def test_every_flipped_bit_is_found_and_nothing_wrong_is_loaded(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, memory = tiny
+    data, right = path.read_bytes(), memory.first(70)
+    for at in range(len(data)):
+        for bit in range(0 if at < 128 else at % 8, 8, 1 if at < 128 else 8):
+            path.write_bytes(flipped(data, at, bit))
+            with pytest.raises(StoreError), reader(path, sealed) as opened:
+                opened.check()
+            try:
+                assert load(path, sealed, 70) == right
+            except StoreError:
+                continue
+
+
+def test_every_flipped_byte_is_found_though_the_checksum_is_mended(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, _ = tiny
+    data = path.read_bytes()
+    for at in range(len(data) - FOOTER.size):
+        path.write_bytes(with_new_footer(flipped(data, at, at % 8)))
+        with pytest.raises(StoreError), reader(path, sealed) as opened:
+            opened.check()
+
+
+def test_a_cut_anywhere_is_found(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, _ = tiny
+    data = path.read_bytes()
+    ends = range(len(data) - FOOTER.size - 34, len(data))
+    for length in (*range(130), *range(130, len(data), 13), *ends):
+        path.write_bytes(data[:length])
+        with pytest.raises(IntegrityError):
+            reader(path, sealed)
+    path.write_bytes(data + bytes(64))
+    with pytest.raises(IntegrityError):
+        reader(path, sealed)
+
+
+def chunk_ranges(path: Path, sealed: SealedSegment) -> list[tuple[int, int]]:
+    with reader(path, sealed) as opened:
+        return [(at, at + chunk.num_bytes + 16) for at, chunk in zip(opened._offsets, opened.chunks, strict=False)]
+
+
+def with_piece(data: bytes, where: tuple[int, int], piece: bytes) -> bytes:
+    return with_new_footer(data[: where[0]] + piece + data[where[1] :])
+
+
+def test_no_chunk_opens_at_another_place_of_its_segment(tmp_path: Path) -> None:
+    memory = Memory(SHAPE, 128, seed=4)
+    sealed = segment.seal_segment(manifest_of(128, SHAPE), ID_KEY, memory.place)
+    path = write(tmp_path, sealed)
+    data, ranges = path.read_bytes(), chunk_ranges(path, sealed)
+    tried = 0
+    for one in ranges:
+        for other in ranges:
+            if one != other and one[1] - one[0] == other[1] - other[0]:
+                tried += 1
+                with (
+                    changed(path, with_piece(data, one, data[other[0] : other[1]])),
+                    pytest.raises(AuthenticationFailed),
+                ):
+                    load(path, sealed, 128)
+    assert tried > 50
+
+
+def test_no_chunk_opens_in_another_segment(tmp_path: Path) -> None:
+    memory = Memory(SHAPE, 128, seed=4)
+    one, two = (segment.seal_segment(manifest_of(128, SHAPE), ID_KEY, memory.place) for _ in range(2))
+    first, second = write(tmp_path, one), write(tmp_path, two)
+    theirs = second.read_bytes()
+    for where in chunk_ranges(first, one):
+        with changed(first, with_piece(first.read_bytes(), where, theirs[where[0] : where[1]])):
+            with pytest.raises(AuthenticationFailed):
+                load(first, one, 128)
+
+
+def test_two_sealings_share_neither_key_nor_name() -> None:
+    memory = Memory(TINY, 64, seed=4)
+    one, two = (segment.seal_segment(manifest_of(64, TINY), ID_KEY, memory.place) for _ in range(2))
+    assert one.data_key != two.data_key
+    assert one.ident != two.ident
+
+
+def test_a_swapped_segment_is_refused(tiny: tuple[Path, SealedSegment, Memory], tmp_path: Path) -> None:
+    path, sealed, memory = tiny
+    other = segment.seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
+    path.write_bytes(b"".join(other.parts))
+    with pytest.raises(IntegrityError):
+        reader(path, sealed)
+    renamed = path.with_name(f"{'0' * 64}.kvs")
+    renamed.write_bytes(b"".join(sealed.parts))
+    with pytest.raises(IntegrityError, match="another segment"):
+        reader(renamed, sealed)
+
+
+def test_another_data_key_is_refused(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, _ = tiny
+    with pytest.raises(AuthenticationFailed):
+        SegmentReader(path, b"x" * 32, subject="segment")
+
+
+def test_a_missing_file_dangles(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, _ = tiny
+    path.unlink()
+    with pytest.raises(DanglingEntry):
+        reader(path, sealed)
+
+
+def test_a_manifest_whose_hashes_are_not_those_of_its_tokens_is_found(tmp_path: Path) -> None:
+    manifest = manifest_of(70, TINY)
+    lying = replace(manifest, token_ids=tokens(70, seed=9))
+    sealed = segment.seal_segment(lying, ID_KEY, Memory(TINY, 70, seed=1).place)
+    with reader(write(tmp_path, sealed), sealed) as opened, pytest.raises(HashMismatch):
+        opened.check()
+
+
+@pytest.mark.parametrize(("dim", "expected"), [(64, 2048), (128, 1024), (576, 192), (4096, 64)])
+def test_a_chunk_is_at_most_256_kib_of_whole_blocks(dim: int, expected: int) -> None:
+    shape = CacheShape((LayerShape(8, dim, 64),), "bfloat16")
+    chosen = chunk_tokens_for(shape, BLOCK)
+    assert chosen == expected
+    assert chosen == BLOCK or chosen * dim * 2 <= CHUNK_BYTES
+
+
+def test_a_segment_keeps_no_hold_of_the_engines_memory() -> None:
+    memory = Memory(TINY, 70, seed=1)
+    sealed = segment.seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
+    before = b"".join(sealed.parts)
+    for run in memory.runs.values():
+        run[:] = 0
+    assert b"".join(sealed.parts) == before
