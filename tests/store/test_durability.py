@@ -195,8 +195,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tiny_disk: Path) -> None
     with Store.create(tiny_disk / "store") as store:
         ns, made = store.namespace("default"), []
         with pytest.raises(StoreFull) as caught:
-            for seed in range(100):
-                made.append(put(ns, f"text {seed}", seed=seed))
+            made.extend(put(ns, f"text {seed}", seed=seed) for seed in range(100))
         assert "space" in caught.value.hint
         _check_whole(store, made)
         for one in (made.pop() for _ in range(4)):

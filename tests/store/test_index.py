@@ -191,10 +191,11 @@ EDITS = {
     "a stretch's end": "UPDATE stretches SET last_block = 99",
     "a tail's tokens": "UPDATE tails SET tokens = 1",
 }
+OTHERS = "(SELECT o.{} FROM {} o WHERE o.id != {}.id)"
 SWAPS = {
-    "facts of two documents": "UPDATE documents SET sealed = (SELECT d.sealed FROM documents d WHERE d.id != documents.id)",
-    "facts of two entries": "UPDATE entries SET sealed = (SELECT e.sealed FROM entries e WHERE e.id != entries.id)",
-    "documents of two entries": "UPDATE entries SET document = (SELECT e.document FROM entries e WHERE e.id != entries.id)",
+    "facts of two documents": f"UPDATE documents SET sealed = {OTHERS.format('sealed', 'documents', 'documents')}",
+    "facts of two entries": f"UPDATE entries SET sealed = {OTHERS.format('sealed', 'entries', 'entries')}",
+    "documents of two entries": f"UPDATE entries SET document = {OTHERS.format('document', 'entries', 'entries')}",
 }
 
 
