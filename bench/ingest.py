@@ -19,7 +19,7 @@ MIN_FORWARD_S = 60.0
 _LINES = 130
 """About 2,500 tokens."""
 _DOCUMENTS_A_BATCH = 6
-_MEMORY_COUNTS = (2, 12)
+_MEMORY_COUNTS = (2, 6)
 
 
 @dataclass
@@ -43,7 +43,7 @@ def ingest_batches(
     done, first = Ingested(), 0
     with Cage(jobs=2) as cage, namespace.lease():
         _add(done, namespace, cage, engine, samples)
-        while done.forward_s < forward_s:
+        while first == 0 or done.forward_s < forward_s:
             # Each batch holds the files of the batches before it too: what is stored must be recognised.
             write(generated, [_LINES] * _DOCUMENTS_A_BATCH, first=first)
             first += _DOCUMENTS_A_BATCH
@@ -110,13 +110,13 @@ def memory(work: Path) -> dict[str, Any]:
 
 
 def targets(
-    done: Ingested, distinct: int, changes: list[dict[str, int]], peaks: dict[str, Any], document_tokens: int
+    done: Ingested, distinct: int, changes: list[dict[str, int]], peaks: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Judge targets 4, 5, 6 and 10."""
     overhead, computed = done.wall_s / done.forward_s, done.computed / distinct
     excess = [c["computed"] - (c["tokens"] - c["position"]) for c in changes]
     few, many = (peaks[str(count)] for count in _MEMORY_COUNTS)
-    kv = document_tokens * peaks["token_bytes"]
+    kv = changes[0]["tokens"] * peaks["token_bytes"]
     above = (many - peaks["model"]) / kv
     return {
         "4": {
@@ -130,7 +130,7 @@ def targets(
             "value": round(computed, 4),
             "target": 1.0,
             "met": done.computed == distinct,
-            "detail": f"{done.computed} tokens computed, {distinct} in distinct blocks, over {len(done.reports)} ingests",
+            "detail": f"{done.computed} tokens computed, {distinct} in distinct blocks, {len(done.reports)} ingests",
         },
         "6": {
             "value": max(excess),
@@ -143,7 +143,7 @@ def targets(
             "value": round(above, 2),
             "target": 2.0,
             "met": above <= 2.0 and many - few <= 0.1 * kv,
-            "detail": f"peak of an ingest of {_MEMORY_COUNTS[1]} documents, above that of the model and one piece alone "
+            "detail": f"peak of an ingest of {_MEMORY_COUNTS[1]} documents, above the model and one piece alone "
             f"({_mb(peaks['model'])}), in KV of one document ({_mb(kv)}); {_MEMORY_COUNTS[0]} documents: {_mb(few)}, "
             f"{_MEMORY_COUNTS[1]}: {_mb(many)}; the reading process alone, children apart",
         },

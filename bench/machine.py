@@ -34,7 +34,12 @@ def versions() -> dict[str, str]:
     import kvprep
 
     found = {package: version(package) for package in PACKAGES}
-    return {"kvprep": kvprep.__version__, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, **found}
+    return {
+        "kvprep": kvprep.__version__,
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        **found,
+    }
 
 
 def load_average() -> float:

@@ -1,0 +1,99 @@
+"""From what was measured to JSON and to Markdown. Nothing is judged here, and nothing is added."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+TARGETS = {
+    "1": ("cold prefill ÷ (load, authenticate, decrypt, first token), 8,000 tokens", "≥"),
+    "3": ("authenticated load ÷ memcpy into the same buffer, bytes/s, one thread", "≥"),
+    "4": ("ingest wall ÷ time in the model's forward", "≤"),
+    "5": ("tokens computed ÷ tokens of distinct blocks", "="),
+    "6": ("tokens computed beyond n − p after one changed line", "≤"),
+    "7": ("unchanged re-ingest ÷ (import typer, walk, stat)", "≤"),
+    "10": ("peak memory above the model alone, in KV of one document", "≤"),
+    "13": ("`kvprep --help` ÷ `python -c 'import typer'`", "≤"),
+}
+"""What each figure is, and which way its target points. The numbers come with the measurements."""
+
+WARM_ROWS = (
+    ("kvprep prefill, in pieces of 512", "prefill"),
+    ("… then the warm first token: all three below", "warm first token"),
+    ("…… open the entry", "open entry"),
+    ("…… load: authenticate and decrypt every byte, buffer touched", "load"),
+    ("…… one forward step", "first token"),
+    ("… load into memory never touched before", "load into new buffer"),
+    ("… memcpy of as many bytes into the touched buffer", "memcpy"),
+    ("transformers prefill, `DynamicCache`, one pass", "transformers prefill"),
+    ("… then `torch.load` of the cache (nothing checked, nothing decrypted)", "torch.load"),
+    ("… and its first decode step", "torch.load first token"),
+    ("… both", "torch.load total"),
+    ("… or safetensors load (nothing checked, nothing decrypted)", "safetensors load"),
+    ("… and its first decode step", "safetensors first token"),
+    ("… both", "safetensors total"),
+)
+
+
+def write(results: Mapping[str, Any], folder: Path, document: Path | None = None) -> None:
+    """Write `latest.json` and `latest.md`, and put the tables between the marks of a document.
+
+    Args:
+        results: `machine`, `versions`, `targets` (number → value, target, met, detail), and what else was measured.
+        folder: where the two files go.
+        document: Markdown with the two marks; what is between them is replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "latest.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    tables = markdown(results)
+    (folder / "latest.md").write_text(tables)
+    if document is not None:
+        before, _, rest = document.read_text().partition(BEGIN)
+        document.write_text(before + BEGIN + "\n" + tables + END + rest.partition(END)[2])
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Draw the tables of what was measured."""
+    parts = [_setting(results), _targets(results["targets"])]
+    if warm := results.get("warm"):
+        parts.append(_warm(warm))
+    if start := results.get("start"):
+        parts.append(_table(["process", "median (lowest to highest)"], [[k, _times(v)] for k, v in start.items()]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _setting(results: Mapping[str, Any]) -> str:
+    facts = {**results["machine"], **results["versions"]}
+    if loads := results.get("load_average"):
+        facts["load average as each part began"] = ", ".join(f"{part} {load}" for part, load in loads.items())
+    return "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items())
+
+
+def _targets(targets: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = []
+    for number, found in sorted(targets.items(), key=lambda item: int(item[0])):
+        what, sign = TARGETS[number]
+        verdict = "met" if found["met"] else "**missed**"
+        rows.append([number, what, str(found["value"]), f"{sign} {found['target']}", verdict, found["detail"]])
+    return _table(["#", "figure", "measured", "target", "", "how"], rows)
+
+
+def _warm(warm: Mapping[str, Mapping[str, list[float]]]) -> str:
+    rows = [[what, *(_times(times[key]) for times in warm.values())] for what, key in WARM_ROWS]
+    return _table(["bundled model, bfloat16, CPU", *(f"{int(n):,} tokens" for n in warm)], rows)
+
+
+def _times(seconds: list[float]) -> str:
+    return f"{_time(median(seconds))} ({_time(min(seconds))} to {_time(max(seconds))})"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
