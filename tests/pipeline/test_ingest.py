@@ -97,7 +97,7 @@ def test_a_document_that_is_too_long_is_named_before_anything_is_computed(desk: 
 
 def test_what_exceeds_the_budget_is_refused_before_any_prefill(desk: Desk) -> None:
     path = desk.write("a.txt", HEAD)
-    needed = len(desk.template.render(HEAD.strip()).token_ids) * desk.files.shape.token_bytes
+    needed = len(desk.template.render(HEAD.strip() + "\n").token_ids) * desk.files.shape.token_bytes
     with pytest.raises(StoreFull, match=f"{needed:,} bytes"):
         desk.ingest(max_bytes=needed - 1)
     assert desk.loads == []
