@@ -4,6 +4,7 @@ Source: docs/format.md, "Folder", "Sealed file" and "Segment".
 """
 
 import mmap
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,7 +88,7 @@ def _check_file(layout: Layout, kind: str, path: Path, level: Level, tally: Tall
     try:
         with open(path, "rb") as file:
             header = file.read(segment.HEADER.size)
-            _check_header(kind, path, header, path.stat().st_size, subject)
+            _check_header(kind, path, header, os.fstat(file.fileno()).st_size, subject)
             if level is not Level.STRUCTURE:
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
                     envelope.check_footer(view, subject=subject)

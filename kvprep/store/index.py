@@ -158,6 +158,10 @@ class NamespaceIndex:
                 self._index.run(f"DELETE FROM {table} WHERE segment IN {numbers}", ident)
             for table in ("segments", "entries", "documents", "sources"):
                 self._index.run(f"DELETE FROM {table} WHERE namespace = ?", ident)
+            # Rows that hang in the air, as after an edit by hand, would be caught by the next segment of that number.
+            for table in ("blocks", "tails", "stretches"):
+                self._index.run(f"DELETE FROM {table} WHERE segment NOT IN (SELECT number FROM segments)")
+            self._index.run("DELETE FROM stretches WHERE entry NOT IN (SELECT number FROM entries)")
             yield
             self._index.run("INSERT OR REPLACE INTO namespaces VALUES (?)", ident)
 
@@ -213,7 +217,11 @@ class NamespaceIndex:
             self._put_blocks(segment, entry, hashes, root, stretch.first_block, stretch.last_block)
 
     def _segment_number(self, segment: bytes) -> int:
-        self._index.run("INSERT OR IGNORE INTO segments (id, namespace) VALUES (?, ?)", (segment, self._keys.ident))
+        self._index.run(
+            "INSERT INTO segments (id, namespace) VALUES (?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace",
+            (segment, self._keys.ident),
+        )
         return int(self._index.run("SELECT number FROM segments WHERE id = ?", (segment,))[0][0])
 
     def _put_blocks(
@@ -221,11 +229,11 @@ class NamespaceIndex:
     ) -> None:
         full = entry.num_tokens // entry.block_size
         for position in range(first, min(last, full)):
-            self._index.run("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)", (hashes[position], segment, position))
+            self._index.run("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", (hashes[position], segment, position))
         if last > full:
             parent = hashes[full - 1] if full else root
             row = (parent, hashes[full], entry.num_tokens % entry.block_size, segment, full)
-            self._index.run("INSERT OR IGNORE INTO tails VALUES (?, ?, ?, ?, ?)", row)
+            self._index.run("INSERT OR REPLACE INTO tails VALUES (?, ?, ?, ?, ?)", row)
 
     def remove_entry(self, ident: EntryId) -> None:
         """Remove an entry, and the blocks of segments that no other entry uses; inside a transaction."""

@@ -356,8 +356,11 @@ class Namespace:
     def files(self, kind: str) -> Iterator[Path]:
         """Files of `entries` or `documents` that are sealed for this namespace, by their key commitment."""
         for path in self._layout.all_files(kind):
-            with open(path, "rb") as file:
-                header = file.read(envelope.HEADER.size)
+            try:
+                with open(path, "rb") as file:
+                    header = file.read(envelope.HEADER.size)
+            except FileNotFoundError:
+                continue  # removed since it was listed
             if len(header) == envelope.HEADER.size and envelope.is_for(header, kind[0], self._keys.entry_key):
                 yield path
 

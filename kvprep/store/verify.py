@@ -4,6 +4,7 @@ Source: docs/format.md.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from kvprep.errors import WrongKey
 from kvprep.store.bytecheck import NamespaceCheck, check_namespace, open_namespaces
@@ -44,6 +45,8 @@ def verify(store: Store, *, level: Level = Level.BYTES, namespaces: Iterable[str
     tally = Tally()
     check_files(store.layout, Level.CHECKSUM, tally)
     _refuse_damaged_keys(tally)
+    # Listed before namespaces are opened: what is written meanwhile is nobody's only because it was not looked for.
+    listed = {kind: list(store.layout.all_files(kind)) for kind in ("documents", "entries", "segments")}
     if namespaces is None:
         opened = open_namespaces(store, tally)
     else:
@@ -52,7 +55,7 @@ def verify(store: Store, *, level: Level = Level.BYTES, namespaces: Iterable[str
     for namespace in opened:
         check_index(namespace, tally)
     if namespaces is None and not any(f.subject.startswith("namespaces/") for f in _errors(tally)):
-        _check_unclaimed(store, checks, tally)
+        _check_unclaimed(store.layout, listed, checks, tally)
     return tally.report(level)
 
 
@@ -66,15 +69,14 @@ def _refuse_damaged_keys(tally: Tally) -> None:
         raise WrongKey(f"damaged keys: {', '.join(damaged)}", hint=RESTORE_KEYS)
 
 
-def _check_unclaimed(store: Store, checks: list[NamespaceCheck], tally: Tally) -> None:
+def _check_unclaimed(layout: Layout, listed: dict[str, list[Path]], checks: list[NamespaceCheck], tally: Tally) -> None:
     """Find files that belong to no namespace, and segments that no entry names."""
-    layout = store.layout
     claimed = {path for check in checks for path in check.files}
     for kind in ("documents", "entries"):
-        for path in layout.all_files(kind):
+        for path in listed[kind]:
             if path not in claimed and path.exists():
                 tally.error(layout.relative(path), "belongs to no namespace of this store", REMEDIES[kind])
     named = {path for check in checks for path in check.segments}
-    for path in layout.all_files("segments"):
-        if path not in named:
+    for path in listed["segments"]:
+        if path not in named and path.exists():
             tally.info(layout.relative(path), "orphan: no entry names it", COLLECT)

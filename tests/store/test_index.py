@@ -231,6 +231,34 @@ def test_deleted_rows_are_information_and_come_back(ns: Namespace, store: Store,
     assert ns.index.snapshot() == before
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE segments SET namespace = zeroblob(32)",
+        "UPDATE entries SET namespace = zeroblob(32)",
+        "UPDATE documents SET namespace = zeroblob(32)",
+        "UPDATE sources SET namespace = zeroblob(32)",
+        "UPDATE stretches SET entry = entry + 5",
+        "UPDATE stretches SET segment = segment + 7",
+        "UPDATE blocks SET segment = segment + 1",
+        "UPDATE blocks SET hash = randomblob(32)",
+        "UPDATE tails SET parent = randomblob(32), segment = segment + 1",
+    ],
+)
+def test_rows_that_hang_in_the_air_do_not_outlast_a_rebuild(ns: Namespace, store: Store, sql: str) -> None:
+    branch = put_branch(ns, put(ns), "other")
+    before = ns.index.snapshot()
+    edit(store, sql)
+    ns = reopened(store)
+    assert verify(ns.store).findings
+    assert load(ns, branch.ident) == branch.memory.first(200)
+    ns.rebuild_index()
+    assert ns.index.snapshot() == before
+    more = put(ns, "more", seed=9)
+    assert verify(ns.store).findings == ()
+    assert load(ns, more.ident) == more.memory.first(200)
+
+
 def test_a_rebuild_of_one_namespace_leaves_the_others_alone(ns: Namespace, store: Store) -> None:
     other = store.namespace("other", create=True)
     put(ns)
