@@ -1,0 +1,182 @@
+"""An answer comes from the cache where it may, is computed from the source as it is where not, and says which."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import HEAD, Desk, greedy
+
+from kvprep.answers import AnswerReport, Assistant
+from kvprep.errors import DocumentError, NotFound
+from kvprep.prefill.models import ModelSpec
+from kvprep.reuse import load
+from kvprep.types import MissReason
+
+QUESTION = "When is it due?"
+
+
+def _assistant(desk: Desk, **settings: Any) -> Assistant:
+    return Assistant(desk.namespace, desk.cage, load_engine=desk.load, **{"model": desk.spec, **settings})
+
+
+def _ask(desk: Desk, path: Path | str, **settings: Any) -> AnswerReport:
+    answer = _assistant(desk).answer(str(path), QUESTION, **{"max_new_tokens": 8, **settings})
+    text = "".join(answer)
+    assert text == answer.report.answer
+    return answer.report
+
+
+def _rows(desk: Desk) -> list[tuple[str, int, int]]:
+    rows = desk.store.usage.lookups(desk.namespace.ident.hex())
+    return [(row["result"], row["tokens_requested"], row["tokens_reused"]) for row in rows]
+
+
+@pytest.fixture
+def path(desk: Desk) -> Path:
+    path = desk.write("lease.txt", HEAD)
+    desk.ingest()
+    return path
+
+
+def _cold_answer(desk: Desk, text: str) -> str:
+    """What the model says of a text that no store knows."""
+    fresh = desk.folder.parent / "fresh.txt"
+    fresh.write_text(text)
+    other = desk.store.namespace("fresh", create=True)
+    assistant = Assistant(other, desk.cage, desk.spec, load_engine=desk.load)
+    return "".join(assistant.answer(str(fresh), QUESTION, max_new_tokens=8))
+
+
+def test_a_hit_computes_the_question_only(desk: Desk, path: Path) -> None:
+    entry = desk.hit(path).entry
+    report = _ask(desk, path)
+    question = desk.template.continuation(desk.template.render(HEAD.strip() + "\n"), QUESTION)
+    assert (report.result, report.reason) == ("hit", "")
+    assert (report.tokens_reused, report.tokens_computed) == (entry.num_tokens, len(question))
+    assert report.saved_s == report.prefill_s == entry.cost.seconds > 0
+    assert report.saved_flops == entry.cost.flops > 0
+    assert _rows(desk) == [("hit", entry.num_tokens + len(question), entry.num_tokens)]
+
+
+def test_a_hit_says_what_the_model_says_after_the_loaded_prefix(desk: Desk, path: Path) -> None:
+    found = desk.hit(path)
+    buffer = load(desk.namespace, found.entry, desk.engine, tokens=found.tokens, room=64)
+    question = desk.template.continuation(desk.template.render(HEAD.strip() + "\n"), QUESTION)
+    assert _ask(desk, path).answer == desk.template.decode(greedy(desk.engine, buffer, question, 8))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_without_the_cache_the_answer_is_the_same(make_desk: Callable[..., Desk], dtype: str) -> None:
+    desk = make_desk(dtype)
+    path = desk.write("lease.txt", HEAD)
+    desk.ingest()
+    warm, replayed = _ask(desk, path, max_new_tokens=24), _ask(desk, path, max_new_tokens=24, use_cache=False)
+    assert warm.answer == replayed.answer
+    assert (replayed.result, replayed.reason, replayed.tokens_reused) == ("miss", "no-cache", 0)
+    assert replayed.tokens_computed > replayed.tokens_reused == 0
+    assert [row[0] for row in _rows(desk)] == ["hit"], "a comparison is no look-up"
+
+
+def test_a_file_that_was_never_stored_is_answered_cold(desk: Desk, path: Path) -> None:
+    new = desk.write("new.txt", "The rent is 5.")
+    report = _ask(desk, new)
+    assert (report.result, report.reason) == ("miss", str(MissReason.ABSENT))
+    assert report.answer == _cold_answer(desk, "The rent is 5.")
+    assert _rows(desk) == [("miss", report.tokens_computed, 0)]
+
+
+def test_an_edited_source_is_answered_from_its_text_as_it_is_now(desk: Desk, path: Path) -> None:
+    path.write_text("The rent is 6.")
+    report = _ask(desk, path)
+    assert (report.result, report.reason) == ("miss", str(MissReason.STALE))
+    assert report.answer == _cold_answer(desk, "The rent is 6.")
+    assert [row[0] for row in _rows(desk)] == ["stale"]
+
+
+def _expire(desk: Desk) -> None:
+    desk.namespace.remove([ident for ident, _ in desk.namespace.all_entries()])
+    desk.ingest(ttl_seconds=-1.0)
+
+
+def _damage(desk: Desk, kind: str) -> None:
+    (file,) = desk.store.layout.all_files(kind)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+DAMAGES: dict[str, tuple[Callable[[Desk], object], MissReason]] = {
+    "expired": (_expire, MissReason.EXPIRED),
+    "segment": (lambda desk: _damage(desk, "segments"), MissReason.CORRUPT),
+    "entry": (lambda desk: _damage(desk, "entries"), MissReason.CORRUPT),
+    "removed": (
+        lambda desk: desk.namespace.remove([ident for ident, _ in desk.namespace.all_entries()]),
+        MissReason.ABSENT,
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_may_not_be_loaded_is_computed_and_the_reason_said(desk: Desk, path: Path, damage: str) -> None:
+    spoil, reason = DAMAGES[damage]
+    warm = _ask(desk, path)
+    spoil(desk)
+    report = _ask(desk, path)
+    assert (report.result, report.reason, report.tokens_reused) == ("miss", str(reason), 0)
+    assert report.tokens_computed > warm.tokens_reused
+    assert report.answer == warm.answer
+    assert _rows(desk)[1][0] == ("miss" if reason == MissReason.ABSENT else str(reason))
+
+
+def test_another_model_answers_cold_and_names_the_field(desk: Desk, path: Path) -> None:
+    assistant = _assistant(desk, model=ModelSpec(desk.spec.name, "cpu", "bfloat16"))
+    answer = assistant.answer(str(path), QUESTION, max_new_tokens=4)
+    assert list(answer)
+    assert (answer.report.reason, answer.report.detail) == (str(MissReason.MISMATCH), "dtype")
+
+
+def test_another_preamble_answers_cold_and_names_it(desk: Desk, path: Path) -> None:
+    desk.namespace.update_settings({**desk.namespace.state().settings, "preamble": "Be brief."})
+    report = _ask(desk, path)
+    assert (report.reason, report.detail) == (str(MissReason.MISMATCH), "preamble")
+
+
+def test_stored_text_that_makes_other_tokens_now_is_a_mismatch(
+    desk: Desk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a release of the tokenizer's library that splits otherwise: the tags do not see it."""
+    assistant = _assistant(desk)
+    tokenize, source = assistant._template.render, HEAD.replace("thirty", "ninety").strip() + "\n"
+    monkeypatch.setattr(assistant._template, "render", lambda text: tokenize(source))
+    answer = assistant.answer(str(path), QUESTION, max_new_tokens=4)
+    assert list(answer)
+    assert (answer.report.result, answer.report.reason) == ("miss", str(MissReason.MISMATCH))
+    assert "tokens" in answer.report.detail
+
+
+def test_a_document_whose_source_is_gone_is_answered_from_its_stored_text(desk: Desk, path: Path) -> None:
+    document = desk.find(path).hex()
+    warm = _ask(desk, path)
+    path.unlink()
+    report = _ask(desk, document)
+    assert report.reason == str(MissReason.STALE)
+    assert report.answer == warm.answer
+
+
+def test_many_questions_load_the_model_once(desk: Desk, path: Path) -> None:
+    other = desk.write("other.txt", "The rent is 7.")
+    desk.ingest()
+    desk.loads.clear()
+    assistant = _assistant(desk)
+    for name in (path, other, path):
+        answer = assistant.answer(str(name), QUESTION, max_new_tokens=4)
+        assert list(answer) and answer.report.result == "hit"
+    assert len(desk.loads) == 1
+
+
+def test_what_does_not_exist_or_cannot_be_read_is_an_error(desk: Desk, path: Path) -> None:
+    with pytest.raises(NotFound):
+        _ask(desk, "nothing of this name")
+    with pytest.raises(DocumentError, match="empty"):
+        _ask(desk, desk.write("empty.txt", ""))
