@@ -7,7 +7,9 @@ import typer
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="NAME", help="Hub id, folder or GGUF file; else the namespace's own.  [env: KVPREP_MODEL]"
+        "--model",
+        metavar="NAME",
+        help="Hub id, folder, GGUF file or `bundled`; else the namespace's own.  [env: KVPREP_MODEL]",
     ),
 ]
 Device = Annotated[

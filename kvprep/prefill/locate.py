@@ -19,6 +19,7 @@ _UNWANTED = ["*/*", "consolidated*"]
 _SHARDS = "model.safetensors.index.json"
 
 STAGE = "download"
+BUNDLED_NAMES = ("", "bundled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,13 @@ class Found:
 
 
 def locate(name: str, progress: Progress) -> Found:
-    """Find a model by path, or else on the hub; the empty name is the bundled model.
+    """Find a model by path, or else on the hub; the empty name and `bundled` are the bundled model.
 
     Raises:
         ModelNotFound: nothing there.
         ModelError: a file that is no GGUF file.
     """
-    if not name:
+    if name in BUNDLED_NAMES:
         return Found(_bundled(), Path(_BUNDLED_FILE).name.split(".")[0])
     path = Path(name).expanduser()
     if path.is_dir():

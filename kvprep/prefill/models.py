@@ -37,7 +37,7 @@ class ModelSpec:
     """A model as a person names it."""
 
     name: str = ""
-    """Hub id, folder or GGUF file; empty: the bundled model."""
+    """Hub id, folder or GGUF file; empty or `bundled`: the bundled model."""
     device: str = "auto"
     dtype: str = "auto"
     adapter: str = ""

@@ -13,7 +13,7 @@ from model_fixtures import SMALL, save_tiny_model
 from kvprep.errors import ConfigError, ModelError, ModelNotFound, UnsupportedCache
 from kvprep.hashing import fingerprint
 from kvprep.prefill import models
-from kvprep.prefill.locate import _counting_bar
+from kvprep.prefill.locate import _counting_bar, locate
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.shape import cache_shape, check_cuttable, max_positions
 from kvprep.progress import Silent
@@ -555,3 +555,7 @@ def test_the_bundled_model_is_converted_once(bundled_model: ModelFiles) -> None:
     assert (len(files.shape.layers), files.shape.token_bytes, files.max_positions) == (30, 23040, 8192)
     assert (files.identity.name, files.dtype) == ("SmolLM2-135M-Instruct", "bfloat16")
     assert {path.name for path in files.folder.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_the_bundled_model_has_a_name_that_brings_it_back() -> None:
+    assert locate("bundled", Silent()) == locate("", Silent())
