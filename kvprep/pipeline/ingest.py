@@ -27,8 +27,9 @@ from kvprep.prompt import PromptTemplate
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.sources import read_source, stat_numbers
 from kvprep.store.entry import EntryRecord
+from kvprep.store.index import KnownSource
 from kvprep.store.namespace import Namespace
-from kvprep.types import CanonicalDocument, EntryId, Outcome, Prompt, Skipped, SourceFile
+from kvprep.types import CanonicalDocument, Outcome, Prompt, Skipped, SourceFile
 
 DEFAULT_TTL_SECONDS = 30 * 86400.0
 ANSWER_ROOM_TOKENS = 512
@@ -128,18 +129,18 @@ class _Ingest:
         index = self._namespace.index
         known = index.unchanged(index.model_id(self._files.identity.fingerprint, self._template.tags), time.time())
         for path in paths:
-            state, entry = known.get(index.path_id(str(path)), (None, None))
-            if entry is not None and self._is_stored(path, state, entry):
+            source = known.get(index.path_id(str(path)))
+            if source is not None and self._is_stored(path, source):
                 self.report.add(str(path), Outcome.UNCHANGED)
             else:
                 yield path
 
-    def _is_stored(self, path: Path, state: bytes | None, entry: EntryId) -> bool:
+    def _is_stored(self, path: Path, known: KnownSource) -> bool:
         try:
             numbers = stat_numbers(os.stat(path))
         except OSError:
             return False
-        return self._namespace.index.stat_id(*numbers) == state and self._namespace.has_entry_file(entry)
+        return self._namespace.index.stat_id(*numbers) == known.state and self._namespace.has_files_of(known)
 
     def _readings(self, cage: Cage, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, CanonicalDocument]]:
         for source, reading, _ in cage.read(self._opened(paths)):

@@ -10,7 +10,7 @@ from kvprep.errors import DanglingEntry, IntegrityError
 from kvprep.hashing import content_hash, drift_hash
 from kvprep.store import envelope
 from kvprep.store.entry import EntryRecord, StretchRef
-from kvprep.store.findings import COLLECT, REINGEST, RESTORE_KEYS, Tally
+from kvprep.store.findings import COLLECT, INGEST, REINGEST, RESTORE_KEYS, Tally
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.types import DocumentId, EntryId, NamespaceId
@@ -114,7 +114,7 @@ class NamespaceCheck:
             self._tally.error(subject, "newer than its namespace, of which an older copy was put back", _RESTORE_STATE)
         try:
             if self._namespace.document(entry.document) is None:
-                self._tally.error(subject, "its document is missing", REINGEST)
+                self._tally.error(subject, "its document is missing", INGEST)
         except IntegrityError:
             pass  # named where documents are looked at
         last = 0
@@ -138,6 +138,6 @@ class NamespaceCheck:
         except DanglingEntry:
             if not (self._layout.root / subject).exists():
                 return  # entry and segment were removed while this looked on
-            self._tally.error(name, f"missing, and needed by {subject}", REINGEST)
+            self._tally.error(name, f"missing, and needed by {subject}", INGEST)
         except IntegrityError as error:
             self._tally.failed(name, error, REINGEST)

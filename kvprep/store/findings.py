@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from kvprep.types import Finding, Severity
 
-REINGEST = "Ingest the document again."
+REINGEST = "Delete this file, and ingest its document again."
 RESTORE_KEYS = "Restore the folder keys/ of the store from a backup."
 REBUILD = "Run `kvprep verify --rebuild-index`."
+INGEST = "Ingest its document again."
 COLLECT = "Run `kvprep gc`."
 
 

@@ -23,7 +23,7 @@ from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import FREE_SPACE
 from kvprep.store.migrations import check_schema, prepare
-from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SourceState
+from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SegmentId, SourceState
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
 """Rows by table; the first columns of a row are what it is found by."""
@@ -31,6 +31,16 @@ Snapshot = dict[str, set[tuple[Any, ...]]]
 BUSY_SECONDS = 30
 # WAL databases can be corrupted by concurrent checkpointing before these releases: sqlite.org/releaselog/3_51_3.html
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What a source looked like when it was ingested, and the files that hold its document."""
+
+    state: bytes
+    entry: EntryId
+    document: DocumentId
+    segments: tuple[SegmentId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,15 +285,25 @@ class NamespaceIndex:
         )
         return [EntryId(row[0]) for row in rows]
 
-    def unchanged(self, model: bytes, now: float) -> dict[bytes, tuple[bytes, EntryId]]:
-        """Sources whose document has a live entry under `model`: path id → (state id, entry)."""
+    def unchanged(self, model: bytes, now: float) -> dict[bytes, KnownSource]:
+        """Sources whose document has a live entry under `model`, by path id."""
         rows = self._index.run(
-            "SELECT s.path, s.state, e.id FROM sources s JOIN entries e ON e.document = s.document"
+            "SELECT s.path, s.state, e.id, s.document FROM sources s JOIN entries e ON e.document = s.document"
             " WHERE s.namespace = ? AND e.model = ? AND s.state IS NOT NULL"
             " AND (e.expires_at IS NULL OR e.expires_at > ?)",
             (self._keys.ident, model, now),
         )
-        return {path: (state, EntryId(entry)) for path, state, entry in rows}
+        segments: dict[bytes, list[SegmentId]] = {}
+        for entry, segment in self._index.run(
+            "SELECT e.id, g.id FROM entries e JOIN stretches s ON s.entry = e.number"
+            " JOIN segments g ON g.number = s.segment WHERE e.namespace = ? AND e.model = ?",
+            (self._keys.ident, model),
+        ):
+            segments.setdefault(entry, []).append(SegmentId(segment))
+        return {
+            path: KnownSource(state, EntryId(entry), DocumentId(document), tuple(segments.get(entry, ())))
+            for path, state, entry, document in rows
+        }
 
     def document_of_path(self, path: str) -> DocumentId | None:
         """The document that a source showed last."""

@@ -24,7 +24,7 @@ from kvprep.store.entry import (
     entry_id,
     entry_to_facts,
 )
-from kvprep.store.index import Index, NamespaceIndex, Snapshot
+from kvprep.store.index import Index, KnownSource, NamespaceIndex, Snapshot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably, write_durably
 from kvprep.store.lock import exclusive
@@ -288,9 +288,10 @@ class Namespace:
             raise AuthenticationFailed(f"{subject}: holds another entry")
         return None if self.state().buried(ident, entry.generation) else entry
 
-    def has_entry_file(self, ident: EntryId) -> bool:
-        """Tell whether an entry's file is there, without opening it."""
-        return self._layout.file("entries", ident).exists()
+    def has_files_of(self, known: KnownSource) -> bool:
+        """Tell whether the files of a document that the index knows are there, without opening them."""
+        files = [("entries", known.entry), ("documents", known.document), *(("segments", s) for s in known.segments)]
+        return all(self._layout.file(kind, ident).exists() for kind, ident in files)
 
     def open_segment(self, stretch: StretchRef, entry: EntryRecord) -> SegmentReader:
         """Open a segment of an entry, and check that it is the one that the entry means.

@@ -51,3 +51,18 @@ def test_an_index_that_was_deleted_is_built_anew(run, json_of, stocked: Path, st
 
 def test_a_level_that_there_is_not_is_a_usage_error(run, stocked: Path) -> None:
     assert run("verify", "--level", "thorough").exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["segments", "entries", "documents"])
+def test_the_remedy_that_verify_names_mends_the_store(run, json_of, stocked: Path, store: Path, kind: str) -> None:
+    before = json_of("ls")["documents"]
+    damaged = min(p for p in (store / kind).rglob("*") if p.is_file())
+    flip(damaged, damaged.stat().st_size // 2)
+    (finding,) = [f for f in json_of("verify", exit_code=4)["findings"] if f["severity"] == "error"]
+    assert finding["remedy"] == "Delete this file, and ingest its document again."
+    (store / finding["subject"]).unlink()
+    run("ingest", str(stocked))
+    assert json_of("verify")["ok"]
+    after = json_of("ls")["documents"]
+    assert {d["document"] for d in after} == {d["document"] for d in before}
+    assert {d["state"] for d in after} == {"fresh"}

@@ -116,8 +116,11 @@ def test_sources_of_live_entries_are_recognised_as_unchanged(ns: Namespace) -> N
     made = put(ns, expires_at=100.0)
     model = ns.index.model_id(MODEL.fingerprint, TAGS)
     source = made.document.sources[0]
-    expected = {ns.index.path_id(source.path): (ns.index.state_id(source.state), made.ident)}
-    assert ns.index.unchanged(model, 99.0) == expected
+    (known,) = ns.index.unchanged(model, 99.0).items()
+    assert known[0] == ns.index.path_id(source.path)
+    assert (known[1].state, known[1].entry) == (ns.index.state_id(source.state), made.ident)
+    assert known[1].segments == tuple(stretch.segment for stretch in made.entry.stretches)
+    assert ns.has_files_of(known[1])
     assert ns.index.unchanged(model, 100.0) == {}
     assert ns.index.unchanged(ns.index.model_id(MODEL.fingerprint, replace(TAGS, template="x")), 99.0) == {}
 
