@@ -14,7 +14,7 @@ REAL_HOME = Path.home().resolve()
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 WRITE_EVENTS = {"os.mkdir": 0, "os.rename": 1, "os.remove": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1}
 XDG = {"XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"}
-SLOW_FIXTURES = frozenset({"bundled_model"})
+SLOW_FIXTURES = frozenset({"bundled_model", "library"})
 
 pytest_plugins = ("model_fixtures", "desk")
 

@@ -12,7 +12,7 @@ from kvprep.dedupe.exact import DocumentGroup
 from kvprep.errors import IntegrityError
 from kvprep.store.entry import DocumentRecord, SourceRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash
+from kvprep.types import ContentHash, EntryId
 
 
 class Versions:
@@ -78,8 +78,19 @@ class Versions:
             record = record.without_source(path)
         self._namespace.put_document(record)
         if not record.sources:
-            self._namespace.remove(self._namespace.index.entries_of(record.content_hash))
+            self._remove_entries(record.content_hash)
         return not record.sources
+
+    def _remove_entries(self, document: ContentHash) -> None:
+        self._namespace.remove(e for e in self._namespace.index.entries_of(document) if self._is_of(e, document))
+
+    def _is_of(self, ident: EntryId, document: ContentHash) -> bool:
+        """Believe no row of the index that another document's entry is this one's. A damaged entry serves nobody."""
+        try:
+            entry = self._namespace.entry(ident)
+        except IntegrityError:
+            return True
+        return entry is None or entry.document == document
 
 
 def _first(group: DocumentGroup, previous: Sequence[DocumentRecord]) -> DocumentRecord:

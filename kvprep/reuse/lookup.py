@@ -84,7 +84,8 @@ def look_up(
     """
     try:
         record = namespace.document(document)
-        candidates = [e for ident in namespace.index.entries_of(document) if (e := namespace.entry(ident))]
+        found = (namespace.entry(ident) for ident in namespace.index.entries_of(document))
+        candidates = [entry for entry in found if entry and entry.document == document]
     except IntegrityError as error:
         return Miss(MissReason.CORRUPT, str(error))
     if record is None or not candidates:
