@@ -33,12 +33,15 @@ class Ratio:
     value: float
     low: float
     high: float
+    fastest: float
+    """Of the two fastest rounds: far from `value` where something else ran."""
 
     def __str__(self) -> str:
-        """Print value and spread."""
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+        """Say value, spread, and what the fastest rounds give."""
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g}; fastest rounds {self.fastest:.3g})"
 
 
 def ratio(above: list[float], below: list[float]) -> Ratio:
     """Divide medians."""
-    return Ratio(median(above) / median(below), min(above) / max(below), max(above) / min(below))
+    value, fastest = median(above) / median(below), min(above) / min(below)
+    return Ratio(value, min(above) / max(below), max(above) / min(below), fastest)

@@ -8,6 +8,7 @@ import ctypes
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -229,15 +230,18 @@ def targets(times: dict[int, dict[str, list[float]]], token_bytes: int) -> dict[
     if at is None:
         return {}
     speed_up = ratio(at["prefill"], at["warm first token"])
+    # What else ran on the machine can only have slowed the cold rounds: it must not win the target.
+    surely = min(at["prefill"]) / median(at["warm first token"])
     speed = ratio(at["memcpy"], at["load"])
-    per_s = 8000 * token_bytes / sorted(at["load"])[len(at["load"]) // 2] / 1e9
+    per_s = 8000 * token_bytes / median(at["load"]) / 1e9
     rounds = f"medians of {len(at['prefill'])} cold and {len(at['load'])} warm rounds"
     return {
         "1": {
             "value": round(speed_up.value, 1),
             "target": 220,
-            "met": speed_up.value >= 220,
-            "detail": f"cold prefill ÷ (open entry, load, first token) at 8,000 tokens: {speed_up}; {rounds}",
+            "met": min(speed_up.value, surely) >= 220,
+            "detail": f"cold prefill ÷ (open entry, load, first token) at 8,000 tokens: {speed_up}; "
+            f"fastest cold ÷ median warm, which must reach the target too: {surely:.1f}; {rounds}",
         },
         "3": {
             "value": round(speed.value, 3),
