@@ -305,7 +305,9 @@ def test_the_bundled_model_in_other_dtypes_answers_as_after_the_replay(
     make_desk: Callable[..., Desk], dtype: str
 ) -> None:
     desk = make_desk(dtype, model="")
-    for name in ("notices/catering-prices.txt", "contracts/confidentiality-agreement.docx"):
+    # Processors without float16 arithmetic take their time over it.
+    longer = ["contracts/confidentiality-agreement.docx"] if dtype == "float32" else []
+    for name in ("notices/catering-prices.txt", *longer):
         shutil.copy(SAMPLES / name, desk.folder)
     desk.ingest()
     files = resolve(desk.spec, Silent())
