@@ -15,9 +15,11 @@ say() {
 run() {
   local expected=$1 code=0
   shift
-  printf '\n$'
-  printf ' %q' "$@"
-  printf '\n'
+  {
+    printf '\n$'
+    printf ' %q' "$@"
+    printf '\n'
+  } >&2
   "$@" || code=$?
   if [ "$code" -ne "$expected" ]; then
     echo "demo: the command exited with $code, expected $expected" >&2
@@ -35,8 +37,10 @@ run 3 kvprep ingest sample_docs
 say "3. What is in the store"
 run 0 kvprep ls
 say "4. Ask from the cache, then without it: the same answer, at different cost"
-run 0 kvprep ask "$contract" "$question"
-run 0 kvprep ask --no-cache "$contract" "$question"
+run 0 kvprep ask "$contract" "$question" | tee "$demo/warm.txt"
+run 0 kvprep ask --no-cache "$contract" "$question" | tee "$demo/cold.txt"
+cmp "$demo/warm.txt" "$demo/cold.txt"
+say "The two answers are equal, character for character."
 say "5. What it has saved so far"
 run 0 kvprep stats
 say "6. Every byte is what was written"
