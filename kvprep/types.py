@@ -40,7 +40,7 @@ class TextFinding:
     """Something that normalising did to a document, or saw in it, and that its reader should know."""
 
     kind: str
-    """For example `running-header`, `hidden-text`, `line-end-hyphen`, `disputed`."""
+    """For example `running-lines`, `hidden-text`, `line-end-hyphens`."""
     count: int
     where: str
     """Page or part; never the text itself."""

@@ -283,7 +283,7 @@ class _Ingest:
 
 def _refuse_hidden(document: CanonicalDocument) -> CanonicalDocument | Skipped:
     count = sum(f.count for f in document.findings if f.kind == HIDDEN_TEXT)
-    return Skipped(HiddenText.reason, f"hides text in {count} places") if count else document
+    return Skipped(HiddenText.reason, f"hides {count} characters") if count else document
 
 
 def _is_over(entry: EntryRecord) -> bool:
