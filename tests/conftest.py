@@ -1,6 +1,7 @@
 """Guards: no test writes to the home folder or speaks to another machine."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZE
 
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_refuse)
+    # A shell starts what runs in its background with Ctrl-C ignored, and child processes would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

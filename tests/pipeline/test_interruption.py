@@ -22,8 +22,6 @@ from kvprep.api import Cage, IngestSettings, Store, ModelSpec, ingest, load_engi
 from kvprep.store import layout
 from kvprep.store.namespace import Namespace
 
-# A shell starts what runs in its background with Ctrl-C ignored, and the tests may be such.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 store, folder, model, where, nth, number = sys.argv[1:]
 seen = 0
 
