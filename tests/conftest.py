@@ -12,6 +12,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_HOME = Path.home().resolve()
+# Asked for once, here: tempfile tries its folder out under a lock, and the hook must not ask for it meanwhile.
+TEMPORARY = Path(tempfile.gettempdir()).resolve()
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 WRITE_EVENTS = {"os.mkdir": 0, "os.rename": 1, "os.remove": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1}
 XDG = {"XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"}
@@ -71,7 +73,7 @@ def _refuse_home(path: object) -> None:
     if not isinstance(path, str | bytes | os.PathLike):  # an open descriptor
         return
     absolute = Path(os.path.abspath(os.fsdecode(path)))
-    allowed = (REPOSITORY, Path(tempfile.gettempdir()).resolve(), Path(sys.prefix))
+    allowed = (REPOSITORY, TEMPORARY, Path(sys.prefix))
     if absolute.is_relative_to(REAL_HOME) and not any(absolute.is_relative_to(folder) for folder in allowed):
         raise RuntimeError(f"a test wrote to the home folder: {absolute}")
 
