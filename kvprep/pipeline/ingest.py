@@ -24,6 +24,7 @@ from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
+from kvprep.reuse.lookup import is_expired
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.sources import read_source, stat_numbers
 from kvprep.store.entry import EntryRecord
@@ -216,7 +217,7 @@ class _Ingest:
         try:
             entry = namespace.entry(ident)
             former = namespace.document(document)
-            if entry is None or former is None or entry.tags != self._template.tags or _is_over(entry):
+            if entry is None or former is None or entry.tags != self._template.tags or is_expired(entry.expires_at):
                 return False
             namespace.check_segments(entry)
         except IntegrityError:
@@ -284,7 +285,3 @@ class _Ingest:
 def _refuse_hidden(document: CanonicalDocument) -> CanonicalDocument | Skipped:
     count = sum(f.count for f in document.findings if f.kind == HIDDEN_TEXT)
     return Skipped(HiddenText.reason, f"hides {count} characters") if count else document
-
-
-def _is_over(entry: EntryRecord) -> bool:
-    return entry.expires_at is not None and entry.expires_at <= time.time()
