@@ -243,10 +243,10 @@ class Assistant:
             source = read_source(path)
         except OSError as error:
             raise UnreadableDocument(f"{path}: {error.strerror}") from error
-        for _, reading, _ in self._cage.read([(None, source.data, path.name)]):
-            if isinstance(reading, CanonicalDocument):
-                return reading
-            raise DocumentError(f"{path}: {reading.reason}: {reading.message}")
+        for item in self._cage.read([(None, source.data, path.name)]):
+            if isinstance(item.reading, CanonicalDocument):
+                return item.reading
+            raise DocumentError(f"{path}: {item.reading.reason}: {item.reading.message}")
         raise UnreadableDocument(f"{path}: no reading")
 
     def _count(self, report: AnswerReport) -> None:

@@ -47,6 +47,17 @@ class TextFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside a file: an attachment of a mail, a file embedded in a PDF."""
+
+    name: str
+    """As its container calls it, without folders and control characters; unique within its container."""
+    num_bytes: int
+    data: bytes = field(default=b"", repr=False)
+    """Given where the member is to be read as a document of its own; else it is only listed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CanonicalDocument:
     """What normalise gives: one text, and where it came from."""
 
@@ -59,6 +70,8 @@ class CanonicalDocument:
     canonicaliser: str
     """Rules version, Unicode version and reader; provenance, not identity."""
     findings: tuple[TextFinding, ...] = ()
+    members: tuple[Member, ...] = ()
+    """What the source contains beside its own text; no part of the document's identity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ def text(
 
 def _readings(cage: Cage, files: list[Path]) -> Iterator[tuple[Path, Reading, float]]:
     unreadable: list[tuple[Path, Skipped]] = []
-    yield from cage.read(_opened(files, unreadable))
+    for item in cage.read(_opened(files, unreadable)):
+        yield item.tag, item.reading, item.seconds
     for path, skipped in unreadable:
         yield path, skipped, 0.0
 

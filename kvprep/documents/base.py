@@ -6,15 +6,18 @@ from enum import StrEnum
 from typing import Protocol
 
 from kvprep.errors import EmptyDocument, ProtectedDocument, UnsupportedDocument
-from kvprep.types import TextFinding
+from kvprep.types import Member, TextFinding
 
 MIB = 1024 * 1024
 _HEAD_BYTES = 8192
 _PDF_MARK = re.compile(rb"%PDF-\d")
 _TEXT_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_MARKUP = re.compile(
-    rb"\s*(?:<!doctype\s+html|<html|<\?xml|<!--.{0,2000}?-->\s*<(?:!doctype\s+)?html|<[\w:.-]+\s[^<>]*\bxmlns\b)",
-    re.I | re.S,
+_COMMENTS = rb"(?:\s*<!--.{0,2000}?-->)*\s*"
+_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>)?" + _COMMENTS + rb"<(?:!doctype\s+html|html)\b", re.I | re.S)
+_XML = re.compile(rb"\s*(?:<\?xml\b|<[\w:.-]+\s[^<>]*\bxmlns\b)", re.I)
+# Root elements of CII (ZUGFeRD 2, Factur-X, Order-X, XRechnung), of ZUGFeRD 1, and of UBL.
+_EINVOICE = re.compile(
+    rb"<(?:[\w.-]+:)?(?:CrossIndustryInvoice|CrossIndustryDocument|SCRDMCCBDACIOMessageStructure|Invoice|CreditNote)[\s>]"
 )
 _MAIL_HEAD = re.compile(rb"(?:from \S[^\r\n]*\r?\n)?(?:[\w-]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2,}", re.I)
 # What a mail has, and a letter that starts with From and To has not.
@@ -41,8 +44,16 @@ class Kind(StrEnum):
 
     PDF = "pdf"
     DOCX = "docx"
+    XLSX = "xlsx"
+    HTML = "html"
+    MAIL = "mail"
+    EINVOICE = "e-invoice"
+    CSV = "csv"
     MARKDOWN = "markdown"
     TEXT = "text"
+
+
+_TEXT_SUFFIXES = {**dict.fromkeys(("md", "markdown", "mdown", "mkd"), Kind.MARKDOWN), "csv": Kind.CSV, "tsv": Kind.CSV}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,7 @@ class Extracted:
     findings: tuple[TextFinding, ...]
     reader: str
     """Name and version of the reader and the library below it."""
+    members: tuple[Member, ...] = ()
 
 
 class Reader(Protocol):
@@ -108,7 +120,7 @@ class Reader(Protocol):
 
 
 def sniff(data: bytes, suffix: str) -> Kind:
-    """Tell what the bytes are by looking at them; the suffix only tells Markdown from plain text.
+    """Tell what the bytes are by looking at them; the suffix only tells Markdown, CSV and plain text apart.
 
     Raises:
         EmptyDocument: there are no bytes.
@@ -126,14 +138,15 @@ def sniff(data: bytes, suffix: str) -> Kind:
         raise ProtectedDocument("an Office file that opens with a password only")
     _refuse_signatures(head)
     _refuse_binary(head)
-    _refuse_markup(head)
-    return Kind.MARKDOWN if suffix.lower().rpartition(".")[2] in ("md", "markdown", "mdown", "mkd") else Kind.TEXT
+    return _sniff_markup(head) or _TEXT_SUFFIXES.get(suffix.lower().rpartition(".")[2], Kind.TEXT)
 
 
 def _sniff_container(data: bytes) -> Kind:
     # Names stand uncompressed in a zip, so that a broken package is still told from a foreign one.
     if b"word/" in data and b"[Content_Types].xml" in data:
         return Kind.DOCX
+    if b"xl/workbook" in data:
+        return Kind.XLSX
     raise UnsupportedDocument("no reader takes this kind of container")
 
 
@@ -151,13 +164,16 @@ def _refuse_binary(head: bytes) -> None:
         raise UnsupportedDocument("the content is no text, and no reader takes it")
 
 
-def _refuse_markup(head: bytes) -> None:
+def _sniff_markup(head: bytes) -> Kind | None:
     plain = head.removeprefix(_TEXT_MARKS[0])
-    if _MARKUP.match(plain):
-        raise UnsupportedDocument("no reader takes HTML or XML")
+    if _HTML.match(plain):
+        return Kind.HTML
+    if _XML.match(plain):
+        if _EINVOICE.search(plain):
+            return Kind.EINVOICE
+        raise UnsupportedDocument("no reader takes this kind of XML")
     mail_head = _MAIL_HEAD.match(plain)
-    if mail_head and _MAIL_SIGN.search(mail_head.group()):
-        raise UnsupportedDocument("no reader takes mail")
+    return Kind.MAIL if mail_head and _MAIL_SIGN.search(mail_head.group()) else None
 
 
 def looks_utf16(data: bytes) -> str:
@@ -175,7 +191,11 @@ def looks_utf16(data: bytes) -> str:
 
 
 def reader_for(kind: Kind) -> Reader:
-    """Give the reader of a kind of content; this imports the library below it."""
+    """Give the reader of a kind of content; this imports the library below it.
+
+    Raises:
+        UnsupportedDocument: the kind has no reader.
+    """
     if kind is Kind.PDF:
         from kvprep.documents.readers.pdf import PdfReader
 
@@ -184,6 +204,8 @@ def reader_for(kind: Kind) -> Reader:
         from kvprep.documents.readers.docx import DocxReader
 
         return DocxReader()
-    from kvprep.documents.readers.text import TextReader
+    if kind in (Kind.TEXT, Kind.MARKDOWN):
+        from kvprep.documents.readers.text import TextReader
 
-    return TextReader(kind)
+        return TextReader(kind)
+    raise UnsupportedDocument(f"no reader takes {kind}")

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, TypeVar, cast
+from typing import IO, Generic, TypeVar, cast
 
 from kvprep.documents.base import Limits
 from kvprep.documents.frames import BadFrame, OversizedFrame, read_frame, write_frame
@@ -26,6 +26,19 @@ from kvprep.types import CanonicalDocument, Skipped, TextFinding
 
 T = TypeVar("T")
 Reading = CanonicalDocument | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItem(Generic[T]):
+    """What became of one file given to the cage, or of a member of it."""
+
+    tag: T
+    """As given with the file."""
+    member: str
+    """Empty for the file itself; `invoice.pdf` for an attachment, `forwarded.eml/invoice.pdf` for one deeper in."""
+    reading: Reading
+    seconds: float
+
 
 # `-P`: a `json.py` in the folder that somebody ingests must not become the child's json.
 _COMMAND = (sys.executable, "-P", "-m", "kvprep.documents.child")
@@ -73,8 +86,8 @@ class Cage:
             child.close()
         self._threads.shutdown()
 
-    def read(self, sources: Iterable[tuple[T, bytes, str]]) -> Iterator[tuple[T, Reading, float]]:
-        """Read (tag, bytes of the file, its name or suffix) and yield (tag, result, seconds) in the same order.
+    def read(self, sources: Iterable[tuple[T, bytes, str]]) -> Iterator[ReadItem[T]]:
+        """Read (tag, bytes of the file, its name or suffix), and yield what became of each in the same order.
 
         `sources` is pulled as far ahead as keeps the children busy, and no further.
         """
@@ -91,8 +104,7 @@ class Cage:
                 if not pending:
                     return
                 tag, future = pending.popleft()
-                result, seconds = _await(future)
-                yield tag, result, seconds
+                yield ReadItem(tag, "", *_await(future))
         finally:
             for _, future in pending:
                 future.cancel()

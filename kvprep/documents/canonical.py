@@ -67,6 +67,7 @@ def canonicalise(extracted: Extracted) -> CanonicalDocument:
         reader=extracted.reader,
         canonicaliser=f"canon {CANON_VERSION}, Unicode {unicodedata.unidata_version}, {extracted.reader}",
         findings=(*extracted.findings, *findings, *char_findings),
+        members=extracted.members,
     )
 
 

@@ -144,7 +144,8 @@ class _Ingest:
         return self._namespace.index.stat_id(*numbers) == known.state and self._namespace.has_files_of(known)
 
     def _readings(self, cage: Cage, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, CanonicalDocument]]:
-        for source, reading, _ in cage.read(self._opened(paths)):
+        for item in cage.read(self._opened(paths)):
+            source, reading = item.tag, item.reading
             self._progress.advance("read", 1)
             if isinstance(reading, CanonicalDocument) and self._settings.refuse_hidden:
                 reading = _refuse_hidden(reading)

@@ -18,7 +18,7 @@ TRAP = [sys.executable, "-P", str(Path(__file__).with_name("trap_child.py"))]
 
 def obey(*orders: str, jobs: int = 1, limits: Limits | None = None) -> list[CanonicalDocument | Skipped]:
     with Cage(jobs=jobs, limits=limits, command=TRAP) as cage:
-        return [result for _, result, _ in cage.read((order, order.encode(), ".txt") for order in orders)]
+        return [item.reading for item in cage.read((order, order.encode(), ".txt") for order in orders)]
 
 
 def texts(results: list[CanonicalDocument | Skipped]) -> list[str]:
@@ -34,14 +34,14 @@ def test_real_files_are_read_in_the_order_they_came_in() -> None:
     ]
     with Cage(jobs=2) as cage:
         results = list(cage.read(files))
-    assert [tag for tag, _, _ in results] == ["invoice", "contract", "notes", "readme"]
-    assert [result.text for _, result, _ in results if isinstance(result, CanonicalDocument)] == [
+    assert [item.tag for item in results] == ["invoice", "contract", "notes", "readme"]
+    assert [item.reading.text for item in results if isinstance(item.reading, CanonicalDocument)] == [
         "Invoice 17\nTotal 12.00\n",
         "This Agreement\n",
         "Grüße\n",
         "# Title\n\nText\n",
     ]
-    assert all(seconds > 0 for _, _, seconds in results)
+    assert all(item.seconds > 0 for item in results)
 
 
 def test_many_documents_keep_their_order_whatever_each_takes() -> None:
@@ -114,9 +114,9 @@ def test_a_child_that_floods_past_its_own_limit_is_cut_off(tmp_path: Path) -> No
         "while True: os.write(1, b'x' * 65536)\n"
     )
     with Cage(jobs=1, command=[sys.executable, str(child)]) as cage:
-        ((_, result, _),) = cage.read([(0, b"say", ".txt")])
-    assert isinstance(result, Skipped)
-    assert (result.reason, result.failed) == ("too-large", True)
+        (item,) = cage.read([(0, b"say", ".txt")])
+    assert isinstance(item.reading, Skipped)
+    assert (item.reading.reason, item.reading.failed) == ("too-large", True)
 
 
 @pytest.mark.parametrize("babble", ["b'hello, I am no frame at all'", "struct.pack('<IQ', 2, 0) + b'[]'", "b''"])
@@ -124,9 +124,9 @@ def test_a_child_that_babbles_has_crashed(tmp_path: Path, babble: str) -> None:
     child = tmp_path / "babbling.py"
     child.write_text(f"import os, struct\nos.write(1, {babble})\n")
     with Cage(jobs=1, command=[sys.executable, str(child)]) as cage:
-        ((_, result, _),) = cage.read([(0, b"say", ".txt")])
-    assert isinstance(result, Skipped)
-    assert (result.reason, result.failed) == ("crashed", True)
+        (item,) = cage.read([(0, b"say", ".txt")])
+    assert isinstance(item.reading, Skipped)
+    assert (item.reading.reason, item.reading.failed) == ("crashed", True)
 
 
 def test_a_file_over_the_limit_is_never_sent() -> None:
@@ -173,13 +173,13 @@ def test_a_module_beside_the_documents_is_not_imported(tmp_path: Path, monkeypat
     (tmp_path / "json.py").write_text("import os; os._exit(9)")
     monkeypatch.chdir(tmp_path)
     with Cage(jobs=1) as cage:
-        ((_, result, _),) = cage.read([(0, b"text", "a.txt")])
-    assert isinstance(result, CanonicalDocument)
+        (item,) = cage.read([(0, b"text", "a.txt")])
+    assert isinstance(item.reading, CanonicalDocument)
 
 
 def test_children_end_with_the_cage() -> None:
     with Cage(jobs=2, command=TRAP) as cage:
-        pids = [int(text) for text in texts([result for _, result, _ in cage.read([(0, b"pid", ""), (1, b"pid", "")])])]
+        pids = [int(text) for text in texts([item.reading for item in cage.read([(0, b"pid", ""), (1, b"pid", "")])])]
         unfinished = cage.read((number, b"hang 60", ".txt") for number in range(10))
         started = time.monotonic()
         with pytest.raises(RuntimeError, match="enough"):

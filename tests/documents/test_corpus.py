@@ -33,7 +33,7 @@ def results() -> Results:
     files = [path for path in sorted(CORPUS.rglob("*")) if path.suffix in (".pdf", ".docx", ".md", ".txt")]
     with Cage(jobs=2) as cage:
         read = cage.read((str(path.relative_to(CORPUS)), path.read_bytes(), path.name) for path in files)
-        return {name: result for name, result, _ in read}
+        return {item.tag: item.reading for item in read}
 
 
 def test_every_file_has_a_named_outcome(results: Results) -> None:
