@@ -3,14 +3,15 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from kvprep import __version__
-from kvprep.cli import ask, gc, ingest, init, invalidate, ls, output, render, show, stats, text, verify
+from kvprep.cli import output, render
 from kvprep.cli.signals import Terminated, unwind_on_sigterm
 from kvprep.errors import KvprepError
 
@@ -19,32 +20,48 @@ _USAGE_CODE = 2
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """Typer does not export it, nor the click that it carries."""
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "init": init.init,
-    "ingest": ingest.ingest,
-    "text": text.text,
-    "ls": ls.ls,
-    "show": show.show,
-    "ask": ask.ask,
-    "stats": stats.stats,
-    "invalidate": invalidate.invalidate,
-    "verify": verify.verify,
-    "gc": gc.gc,
+COMMANDS: Mapping[str, str] = {
+    "init": "Make a store and its key.",
+    "ingest": "Read, prefill and store documents.",
+    "text": "Print the canonical text of files.",
+    "ls": "List what is stored.",
+    "show": "Show one document.",
+    "ask": "Answer questions about a document.",
+    "stats": "Say how often the store was used and what it saved.",
+    "invalidate": "Make stored entries unusable for ever.",
+    "verify": "Check that every file is what was written.",
+    "gc": "Remove what expired and what nothing needs any more.",
 }
-"""In the order of use."""
+"""Name and line in the list of commands, in the order of use. A command's module and function are named like it."""
 
 
 class _Group(TyperGroup):
-    """Reports what a command raises, once, and gives its exit code. A bug keeps its traceback."""
+    """Imports a command when it is called; reports what it raises, once, and gives its exit code.
+
+    A bug keeps its traceback.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        """Know the commands by name, which is all that help and a mistyped name need."""
+        super().__init__(**{**settings, "commands": dict.fromkeys(COMMANDS)})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; None where there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(cmd_name)(getattr(import_module(f"kvprep.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(alone)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands for `--help`, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Note early whether errors are to be JSON too: a usage error comes before any option is read."""
         ctx.meta[_JSON] = "--json" in (args[: args.index("--")] if "--" in args else args)
         return super().parse_args(ctx, args)
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Keep the order of COMMANDS."""
-        return list(self.commands)
 
     def invoke(self, ctx: Any) -> object:
         """Run the command inside the ring."""
@@ -108,10 +125,6 @@ def _root(
 
     The usual order: `kvprep ingest FOLDER`, then `kvprep ask FILE QUESTION`.
     """
-
-
-for _name, _function in COMMANDS.items():
-    app.command(_name)(_function)
 
 
 def main() -> None:

@@ -16,9 +16,10 @@ def gc(
     session: Session,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
 ) -> None:
-    """Remove expired entries, what no entry needs any more, and leftovers of killed runs, in all namespaces.
+    """Remove what expired and what nothing needs any more.
 
-    Does not run beside an ingest: exit 11.
+    Expired entries, files that no entry needs, and leftovers of killed runs, in all namespaces. Does not run beside an
+    ingest: exit 11.
     """
     with session.store() as store:
         collected = collect(store, dry_run=dry_run, now=time.time())

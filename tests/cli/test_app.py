@@ -170,6 +170,25 @@ def test_the_help_of_a_command_has_an_example_and_its_exit_codes(run, name: str)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_of_each_what_its_own_help_says(run, name: str) -> None:
+    assert COMMANDS[name] in run(name, "--help").stdout
+    assert COMMANDS[name] in " ".join(run("--help").stdout.split())
+
+
+def test_help_imports_no_command() -> None:
+    script = (
+        "import sys\n"
+        "from kvprep.cli.app import app\n"
+        "app(['--help'], standalone_mode=False)\n"
+        "print(*(m for m in sys.modules if m.startswith('kvprep.')), file=sys.stderr)\n"
+    )
+    result = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=True)
+    imported = set(result.stderr.split())
+    assert not imported & {f"kvprep.cli.{name}" for name in COMMANDS}
+    assert not any(name.startswith(("kvprep.store", "kvprep.documents", "kvprep.prompt")) for name in imported)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_common_options(run, name: str) -> None:
     printed = run(name, "--help").stdout
     assert all(option in printed for option in ("--store", "--namespace", "--config", "--json", "--quiet", "--verbose"))
