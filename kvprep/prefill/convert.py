@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from kvprep.errors import ModelError
 from kvprep.prefill.digests import FileDigests, digest_of_digests
+from kvprep.prefill.quiet import quiet_transformers
 from kvprep.prefill.shape import check_cuttable
 from kvprep.progress import Progress
 
@@ -65,22 +66,6 @@ def convert_tokenizer(folder: Path, cache: Path, digests: FileDigests, progress:
     named = [(path.name, digests.digest(path, progress)) for path in small]
     named += [(str(path.absolute()), "") for path in files]
     return _once(cache, digest_of_digests(named), lambda target: _write_tokenizer(folder, files, target))
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from writing to the terminal, and leave its settings as they were."""
-    from transformers.utils import logging  # type: ignore[attr-defined,unused-ignore]
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call,unused-ignore]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _once(cache: Path, name: str, write: Callable[[Path], None]) -> Path:

@@ -1,12 +1,10 @@
 """From a model's files to a model in memory that does what its config said, quietly and without foreign code."""
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from kvprep.errors import ModelError, UnsupportedCache
 from kvprep.prefill.models import ModelFiles
+from kvprep.prefill.quiet import quiet_transformers
 from kvprep.types import CacheShape, LayerShape
 
 
@@ -18,7 +16,7 @@ def load_model(files: ModelFiles) -> Any:
         UnsupportedCache: the loaded model caches something else than `files.shape` says.
     """
     _check_device(files.device)
-    with _silent_transformers():
+    with quiet_transformers():
         model = _with_adapter(_read_model(files), files).to(files.device).eval()
     _check_cache(model, files)
     return model
@@ -88,22 +86,3 @@ def _check_cache(model: Any, files: ModelFiles) -> None:
     )
     if found != files.shape:
         raise UnsupportedCache(f"{files.identity.name}: the cache is not as its config says: {found} for {files.shape}")
-
-
-@contextmanager
-def _silent_transformers() -> Iterator[None]:
-    """Hush warnings and progress bars, and leave transformers' settings as they were."""
-    from transformers.utils import logging as settings
-
-    verbosity = settings.get_verbosity()
-    hook = settings.set_tqdm_hook(_no_bar)
-    settings.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        settings.set_verbosity(verbosity)
-        settings.set_tqdm_hook(hook)
-
-
-def _no_bar(make_bar: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return make_bar(*args, **{**kwargs, "disable": True})
