@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.markdown import table as markdown_table
 from kvprep.documents.readers.numbering import Numbering
 from kvprep.documents.readers.styles import Styles
 from kvprep.documents.readers.wordml import WRAPPERS, child_value, descend, is_on, qn
-from kvprep.documents.readers.wordtables import cell_text, holds_table, is_covered, markdown_rows, span, table_rows
+from kvprep.documents.readers.wordtables import holds_table, is_covered, span, table_rows
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -235,10 +236,9 @@ class BodyReader:
         if len(rows) < 2 or width < 2 or any(holds_table(cell) for row in rows for cell in row):
             yield from (block for row in rows for cell in row for block in cell)
             return
-        texts = [[cell_text(cell) for cell in row] + [""] * (width - len(row)) for row in rows]
-        lines = markdown_rows(texts)
-        if lines:
-            yield Block("\n".join(lines), BlockKind.TABLE)
+        text = markdown_table([[" ".join(block.text for block in cell) for cell in row] for row in rows])
+        if text:
+            yield Block(text, BlockKind.TABLE)
 
     def _cells(self, row: "Element") -> Iterator[list[Block]]:
         """Yield the blocks of each cell; what a merged cell covers is an empty cell."""

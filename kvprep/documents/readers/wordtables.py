@@ -1,4 +1,4 @@
-"""Rows and cells of a DOCX table, and the Markdown that they become."""
+"""Rows and cells of a DOCX table."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -35,19 +35,3 @@ def span(value: str | None, *, least: int) -> int:
 def holds_table(cell: Sequence[Block]) -> bool:
     """Tell whether a cell holds another table."""
     return any(block.kind is BlockKind.TABLE for block in cell)
-
-
-def cell_text(cell: Sequence[Block]) -> str:
-    """Write a cell's blocks on one line of a Markdown table."""
-    text = " ".join(block.text.replace("\n", " ") for block in cell)
-    return text.replace("|", "\\|")
-
-
-def markdown_rows(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Write rows as a Markdown table without its empty rows and columns; the first row becomes its head."""
-    filled = [row for row in rows if any(row)]
-    columns = [index for index in range(len(rows[0])) if any(row[index] for row in filled)]
-    lines = ["| " + " | ".join(row[index] for index in columns) + " |" for row in filled]
-    if lines:
-        lines.insert(1, "| " + " | ".join("---" for _ in columns) + " |")
-    return lines

@@ -1,0 +1,30 @@
+"""Markdown that readers write: one way to write a table, whatever the format it comes from."""
+
+from collections.abc import Iterable, Sequence
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as a Markdown table; the first row becomes its head.
+
+    Rows and columns without text are left out, short rows are filled up, a cell's line breaks become blanks.
+
+    Returns:
+        Lines without a line break at the end; nothing where no cell has text.
+    """
+    cells = [[cell_text(cell) for cell in row] for row in rows]
+    filled = [row for row in cells if any(row)]
+    width = max(map(len, filled), default=0)
+    columns = [index for index in range(width) if any(row[index] for row in filled if index < len(row))]
+    lines = [_line(row[index] if index < len(row) else "" for index in columns) for row in filled]
+    if lines:
+        lines.insert(1, _line("---" for _ in columns))
+    return "\n".join(lines)
+
+
+def cell_text(text: str) -> str:
+    """Write a cell's text on one line, with nothing in it that would end the cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
