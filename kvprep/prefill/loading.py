@@ -1,5 +1,7 @@
 """From a model's files to a model in memory that does what its config said, quietly and without foreign code."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from kvprep.errors import ModelError, UnsupportedCache
@@ -60,14 +62,25 @@ def _with_adapter(model: Any, files: ModelFiles) -> Any:
     """Merge a LoRA adapter into the weights, so that a step costs what it costs without one."""
     if files.adapter is None:
         return model
+    _check_is_lora(files.adapter)
     try:
         from peft import PeftModel  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
-        raise ModelError(f"{files.adapter}: adapters need peft", hint="pip install peft") from error
+        raise ModelError(f"{files.adapter}: adapters need peft", hint="pip install 'kvprep[lora]'") from error
     try:
         return PeftModel.from_pretrained(model, str(files.adapter), use_safetensors=True).merge_and_unload()
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{files.adapter}: cannot be loaded: {error}") from error
+
+
+def _check_is_lora(adapter: Path) -> None:
+    """Refuse other kinds before peft looks at them: prefixes and prompts of their own would stand in the cache."""
+    try:
+        kind = json.loads((adapter / "adapter_config.json").read_bytes())["peft_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{adapter}: adapter_config.json cannot be read") from error
+    if kind != "LORA":
+        raise ModelError(f"{adapter}: no LoRA adapter")
 
 
 def _check_cache(model: Any, files: ModelFiles) -> None:

@@ -1,8 +1,10 @@
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,19 @@ from kvprep.prefill.transformers import TransformersEngine, load_engine
 from kvprep.progress import Silent
 from kvprep.types import CacheShape, LayerShape, Piece, TokenIds
 
-FAMILIES = ("llama", "qwen2", "gpt2", "gpt_neox")
+_GROUPED = {"num_key_value_heads": 2}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": _GROUPED,
+    "qwen2": _GROUPED,
+    "qwen3": {**_GROUPED, "head_dim": 16},
+    "mistral": {**_GROUPED, "sliding_window": None},
+    "phi3": {**_GROUPED, "sliding_window": None},
+    "gpt2": {},
+    "gpt_neox": {},
+    "olmo2": _GROUPED,
+    "falcon": {},
+}
+"""With what their tiny configs add to the common sizes."""
 DTYPES = ("bfloat16", "float16", "float32")
 VOCABULARY = 300
 POSITIONS = 1600
@@ -35,11 +49,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def folder(family: str) -> Path:
         if family not in made:
             sizes = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 6}
-            grouped = {"num_key_value_heads": 2} if family in ("llama", "qwen2") else {}
             ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
             limits = {"vocab_size": VOCABULARY, "max_position_embeddings": POSITIONS}
             made[family] = save_tiny_model(
-                tmp_path_factory.mktemp(family), family, **sizes, **grouped, **ends, **limits
+                tmp_path_factory.mktemp(family), family, **sizes, **ends, **limits, **FAMILIES[family]
             )
         return made[family]
 
@@ -392,10 +405,54 @@ def test_a_sliding_window_that_the_config_reader_let_through_is_refused(
         load_engine(replace(llama_files, folder=folder))
 
 
+def _save_lora(base: Path, folder: Path) -> Path:
+    """Train nothing: a LoRA adapter with random weights, so that it changes what the model says."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(7)
+    settings = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings).save_pretrained(folder)
+    return folder
+
+
+def test_a_lora_adapter_is_replayed_as_exactly_as_a_model_without_one(
+    folders: Callable[[str], Path], llama: TransformersEngine, tmp_path: Path
+) -> None:
+    adapter = _save_lora(folders("llama"), tmp_path / "lora")
+    spec = ModelSpec(str(folders("llama")), device="cpu", dtype="float32", adapter=str(adapter))
+    engine, tokens = load_engine(resolve(spec, Silent(), cache=tmp_path / "cache")), _tokens(600)
+    assert engine.identity.differs_from(llama.identity) == ("adapter",)
+    filled, bare = _prefilled(engine, tokens, cut(0, 600)), _prefilled(llama, tokens, cut(0, 600))
+    assert _bytes(filled, engine.shape) != _bytes(bare, llama.shape)
+    loaded = _reloaded(engine, filled, 600, capacity=1000)
+    _assert_continues_alike(engine, loaded, _prefilled(engine, tokens, cut(0, 600)))
+    question = _tokens(17, seed=2)
+    answer = _answer_without_cache(engine, np.concatenate([tokens, question]))
+    assert _answer(engine, loaded, question) == answer
+
+
+def test_an_adapter_of_another_kind_than_lora_is_refused(llama_files: ModelFiles, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "PREFIX_TUNING"}')
+    with pytest.raises(ModelError, match="no LoRA adapter"):
+        load_engine(replace(llama_files, adapter=tmp_path))
+
+
+def test_an_adapter_for_another_model_is_refused(
+    folders: Callable[[str], Path], llama_files: ModelFiles, tmp_path: Path
+) -> None:
+    adapter = _save_lora(folders("llama"), tmp_path / "lora")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "target_modules": ["no_such_layer"]}))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_engine(replace(llama_files, adapter=adapter))
+
+
 def test_an_adapter_without_peft_is_refused_with_a_hint(
     llama_files: ModelFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ModelError, match="peft") as caught:
         load_engine(replace(llama_files, adapter=tmp_path))
-    assert "pip install peft" in caught.value.hint
+    assert "kvprep[lora]" in caught.value.hint
