@@ -1,0 +1,27 @@
+"""Measures on identity: the same text is one document, look-alikes never are."""
+
+import json
+from pathlib import Path
+
+from bench.corpus.files import NOTHING, Measured, Texts
+
+
+def same_text(texts: Texts, corpus: Path) -> Measured:
+    """Count the groups of `oracle.json` all of whose files gave one and the same text."""
+    measured = NOTHING
+    for group in json.loads((corpus / "oracle.json").read_text())["same_text_groups"]:
+        silent = [name for name in group if name not in texts]
+        variants = {texts[name] for name in group if name in texts}
+        one = not silent and len(variants) == 1
+        miss = f"group of {group[0]}: {len(variants)} texts, none from {silent or 'no file'}"
+        measured += Measured(one, 1, () if one else (miss,))
+    return measured
+
+
+def kept_apart(texts: Texts, corpus: Path) -> Measured:
+    """Count the look-alike pairs of `oracle.json` that did not give the same text; no text is no merge."""
+    measured = NOTHING
+    for _, one, other in json.loads((corpus / "oracle.json").read_text())["near_duplicates_never_merge"]:
+        merged = one in texts and texts[one] == texts.get(other)
+        measured += Measured(not merged, 1, (f"merged: {one} and {other}",) if merged else ())
+    return measured
