@@ -36,8 +36,8 @@ def words(text: str) -> list[str]:
 def plain_markdown(text: str) -> str:
     """Take away what Markdown adds to the words: comments, targets of links and pictures, tags, escapes, fences.
 
-    What stays of a link or a picture is its text, and of a formula its letters and figures without LaTeX commands. Marks such as `#`, `*`, `|` and list signs are no words anyway;
-    the number of a numbered item is one, and stays.
+    What stays of a link or a picture is its text, and of a formula its letters and figures without LaTeX's commands.
+    Marks such as `#`, `*`, `|` and list signs are no words anyway; the number of a numbered item is one, and stays.
     """
     text = _DATA_IMAGE.sub(" ", _COMMENT.sub(" ", text))
     for _ in range(2):  # a picture within a link
