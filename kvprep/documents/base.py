@@ -208,4 +208,12 @@ def reader_for(kind: Kind) -> Reader:
         from kvprep.documents.readers.text import TextReader
 
         return TextReader(kind)
+    if kind is Kind.EINVOICE:
+        from kvprep.documents.readers.einvoice import EInvoiceReader
+
+        return EInvoiceReader()
+    if kind is Kind.HTML:
+        from kvprep.documents.readers.html import HtmlReader
+
+        return HtmlReader()
     raise UnsupportedDocument(f"no reader takes {kind}")

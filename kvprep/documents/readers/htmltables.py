@@ -1,0 +1,136 @@
+"""Tables of HTML: those that hold data become Markdown tables, those that only arrange a page give its text."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.markdown import table as markdown_table
+from kvprep.documents.readers.htmltext import TextFlow
+from kvprep.errors import OversizedDocument
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
+
+_MAX_CELLS = 2_000_000
+"""Of one table, those that merged cells cover included."""
+_MAX_COLUMN_SPAN = 64
+_LONG_CELL = 1000
+"""Characters; a cell that holds more in several blocks is a part of a page rather than a value."""
+_SHORT_ROW = 200
+"""Characters; a row of an arranged page that is no longer than this stands on one line."""
+_SECTIONS = {"thead": 0, "tfoot": 2}
+
+
+@dataclass
+class Cell:
+    """A cell: what it holds, and how many columns and rows it covers."""
+
+    is_head: bool
+    num_columns: int
+    num_rows: int
+    flow: TextFlow = field(default_factory=TextFlow)
+
+    @property
+    def text(self) -> str:
+        """All of it on one line."""
+        return " ".join(" ".join(block.text for block in self.flow.blocks).split())
+
+    @property
+    def is_part_of_a_page(self) -> bool:
+        """Tell whether it holds what no cell of a table of data holds."""
+        blocks = self.flow.blocks
+        if any(block.kind is BlockKind.TABLE for block in blocks):
+            return True
+        return len(blocks) > 1 and sum(len(block.text) for block in blocks) > _LONG_CELL
+
+
+@dataclass
+class OpenTable:
+    """A table whose rows are being read."""
+
+    for_layout: bool
+    """The markup says that it is no table of data."""
+    has_head: bool = False
+    """It has a caption or a head."""
+    _rows: list[tuple[int, list[Cell]]] = field(default_factory=list)
+
+    def add_row(self, section: str) -> None:
+        """Start a row in a section of the table, such as `tbody`."""
+        self._rows.append((_SECTIONS.get(section, 1), []))
+        self.has_head |= section == "thead"
+
+    def add_cell(self, element: "Element") -> Cell:
+        """Start a cell in the newest row."""
+        if not self._rows:
+            self.add_row("")
+        cell = Cell(element.tag == "th", _span(element, "colspan", _MAX_COLUMN_SPAN), _span(element, "rowspan", 65534))
+        self._rows[-1][1].append(cell)
+        return cell
+
+    def blocks(self) -> Iterator[Block]:
+        """Give the table's text, head first and foot last.
+
+        Raises:
+            OversizedDocument: it has more cells than any table has.
+        """
+        rows = [row for _, row in sorted(self._rows, key=lambda pair: pair[0]) if row]
+        if self._holds_data(rows):
+            text = markdown_table(_grid(rows))
+            yield from [Block(text, BlockKind.TABLE)] if text else []
+            return
+        for row in rows:
+            yield from _arranged(row)
+
+    def _holds_data(self, rows: Sequence[Sequence[Cell]]) -> bool:
+        cells = [cell for row in rows for cell in row]
+        if self.for_layout or len(rows) < 2 or max(len(row) for row in rows) < 2:
+            return False
+        heads = sum(cell.is_head for cell in cells)
+        return self.has_head or 0 < heads < len(cells) or not any(cell.is_part_of_a_page for cell in cells)
+
+
+def _arranged(row: Sequence[Cell]) -> Iterator[Block]:
+    """Give short values that stand side by side as one line, anything else cell by cell."""
+    cells = [cell.flow.blocks for cell in row if cell.flow.blocks]
+    texts = [blocks[0].text for blocks in cells if len(blocks) == 1 and blocks[0].kind is BlockKind.PARAGRAPH]
+    line = " ".join(texts)
+    if len(texts) == len(cells) > 1 and len(line) <= _SHORT_ROW and not any("\n" in text for text in texts):
+        yield Block(line, BlockKind.LINE)
+        return
+    for blocks in cells:
+        yield from blocks
+
+
+def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """Put every cell's text into its first column and row; what it covers besides stays empty."""
+    covered: dict[int, int] = {}
+    grid: list[list[str]] = []
+    num_cells = 0
+    for row in rows:
+        grid.append(_place(row, covered))
+        num_cells += len(grid[-1])
+        if num_cells > _MAX_CELLS:
+            raise OversizedDocument(f"a table of more than {_MAX_CELLS} cells")
+    return grid
+
+
+def _place(row: Sequence[Cell], covered: dict[int, int]) -> list[str]:
+    """Lay out one row; `covered` says for how many more rows a cell above reaches into each column, and is updated."""
+    line: list[str] = []
+    reaching = {column: left - 1 for column, left in covered.items() if left > 1}
+    for cell in row:
+        while covered.get(len(line)):
+            line.append("")
+        for offset in range(cell.num_columns):
+            if cell.num_rows > 1:
+                reaching[len(line)] = cell.num_rows - 1
+            line.append("" if offset else cell.text)
+    covered.clear()
+    covered.update(reaching)
+    return line
+
+
+def _span(element: "Element", name: str, most: int) -> int:
+    value = element.get(name, "").strip()
+    return min(max(int(value), 1), most) if value.isdecimal() and len(value) < 6 else 1
