@@ -1,13 +1,16 @@
 """Stages 4 and 5 of an ingest: prefill what is missing, seal it, store it.
 
-Each document is durable before the next one is begun: an interruption loses at most the one in hand.
+Writing goes on while the model computes the next stretch. An interruption loses at most what is in hand; a document
+counts as stored when its entry is durable.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from kvprep.errors import IntegrityError
+from kvprep.pipeline.writer import Writer
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.prefill.models import ModelFiles
 from kvprep.prefill.plan import PlannedDocument, Stretch, cut
@@ -16,6 +19,7 @@ from kvprep.reuse.load import load_stretches
 from kvprep.reuse.prefix import StoredPrefix
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
+from kvprep.store.segment import SealedSegment
 from kvprep.types import BlockHash, ContentHash, Piece, PrefillCost, Prompt, PromptTags, TokenIds
 
 
@@ -41,7 +45,10 @@ class Tally:
 
 @dataclass
 class Computer:
-    """Works through a plan with one engine and one buffer."""
+    """Works through a plan with one engine and one buffer.
+
+    In memory at a time: the buffer, and one sealed stretch that is being written.
+    """
 
     namespace: Namespace
     files: ModelFiles
@@ -49,27 +56,30 @@ class Computer:
     """None where the plan computes nothing."""
     tags: PromptTags
     block_size: int
+    capacity: int
+    """Tokens of the longest document, so that the buffer never has to grow."""
     progress: Progress
+    writer: Writer
     tally: Tally = field(default_factory=Tally)
     _buffer: KVBuffer | None = None
     _written: dict[tuple[int, int, int], tuple[StretchRef, PrefillCost]] = field(default_factory=dict)
 
-    def run(self, planned: PlannedDocument, job: Job, put: Callable[[EntryRecord], object]) -> int:
-        """Compute one document's stretches and store it; return the number of tokens computed."""
+    def run(self, planned: PlannedDocument, job: Job, put: Callable[[EntryRecord, int], object]) -> None:
+        """Compute one document's stretches; the writer then puts its entry, with the number of tokens computed."""
         tokens = job.prompt.token_ids
         hashes = self.namespace.block_hashes(self.files.identity.fingerprint, tokens, self.block_size)
         repaired: tuple[Stretch, ...] = ()
         if self.engine is not None and planned.stretches:
-            buffer = self._prepared(self.engine, planned, len(tokens))
+            buffer = self._prepared(self.engine, planned)
             repaired = self._load_stored(buffer, planned, job)
             for stretch in (*repaired, *planned.stretches):
                 self._compute(self.engine, buffer, stretch, tokens, hashes)
-        put(self._entry(planned, job, repaired))
-        return sum(s.end - s.start for s in (*repaired, *planned.stretches))
+        computed = sum(s.end - s.start for s in (*repaired, *planned.stretches))
+        self.writer.submit(lambda: put(self._entry(planned, job, repaired), computed))
 
-    def _prepared(self, engine: Engine, planned: PlannedDocument, num_tokens: int) -> KVBuffer:
+    def _prepared(self, engine: Engine, planned: PlannedDocument) -> KVBuffer:
         if self._buffer is None:
-            self._buffer = engine.new_buffer(num_tokens)
+            self._buffer = engine.new_buffer(self.capacity)
         self._buffer.truncate(planned.held)
         return self._buffer
 
@@ -91,6 +101,7 @@ class Computer:
         for piece in stretch.pieces:
             cost += engine.prefill(buffer, tokens[: stretch.end], [piece])
             self.progress.advance("prefill", piece.end - piece.start)
+        self.writer.settle()
         began = time.perf_counter()
         segment = self.namespace.seal_segment(
             fingerprint=self.files.identity.fingerprint,
@@ -104,12 +115,17 @@ class Computer:
             cost=cost,
             place=buffer.chunk_view,
         )
-        reference = self.namespace.write_segment(segment)
-        self._written[stretch.document, stretch.start, stretch.end] = (reference, cost)
         self.tally.store_s += time.perf_counter() - began
         self.tally.stored_bytes += segment.num_bytes
         self.tally.tokens_computed += stretch.end - stretch.start
         self.tally.prefill_s += cost.seconds
+        self.writer.submit(partial(self._write, stretch, segment, cost))
+
+    def _write(self, stretch: Stretch, segment: SealedSegment, cost: PrefillCost) -> None:
+        began = time.perf_counter()
+        reference = self.namespace.write_segment(segment)
+        self._written[stretch.document, stretch.start, stretch.end] = (reference, cost)
+        self.tally.store_s += time.perf_counter() - began
 
     def _entry(self, planned: PlannedDocument, job: Job, repaired: tuple[Stretch, ...]) -> EntryRecord:
         sound = min(planned.stored, repaired[0].start) if repaired else planned.stored

@@ -19,6 +19,7 @@ from kvprep.pipeline.discover import discover, matches
 from kvprep.pipeline.model import as_settings, load_engine, remembered_spec
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.versions import Versions
+from kvprep.pipeline.writer import Writer
 from kvprep.prefill.base import Engine
 from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
@@ -262,23 +263,26 @@ class _Ingest:
         groups: Sequence[DocumentGroup],
         prefixes: StoredPrefixes,
     ) -> None:
-        computer = Computer(self._namespace, self._files, engine, self._template.tags, BLOCK_SIZE, self._progress)
-        for turn in planned:
-            job, group = jobs[turn.index], groups[turn.index]
-            job = replace(job, stored=prefixes.exactly(job.prompt.token_ids, turn.stored))
-            computed = computer.run(turn, job, self._putter(group))
-            self.report.add_stored(group, len(job.prompt.token_ids), computed)
+        longest = max(len(job.prompt.token_ids) for job in jobs)
+        tags, progress = self._template.tags, self._progress
+        with Writer() as writer:
+            computer = Computer(self._namespace, self._files, engine, tags, BLOCK_SIZE, longest, progress, writer)
+            for turn in planned:
+                job, group = jobs[turn.index], groups[turn.index]
+                job = replace(job, stored=prefixes.exactly(job.prompt.token_ids, turn.stored))
+                computer.run(turn, job, self._putter(group))
         tally, report = computer.tally, self.report
         report.tokens_computed, report.stored_bytes = tally.tokens_computed, tally.stored_bytes
         report.kv_bytes = tally.tokens_computed * self._files.shape.token_bytes
         report.prefill_s, report.store_s = tally.prefill_s, tally.store_s
 
-    def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord], None]:
-        def put(entry: EntryRecord) -> None:
+    def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord, int], None]:
+        def put(entry: EntryRecord, computed: int) -> None:
             previous = self._versions.previous(group)
             record = self._versions.record(group, previous)
             self._namespace.put(record, entry)
             self.report.superseded += self._versions.supersede(group, record, previous)
+            self.report.add_stored(group, entry.num_tokens, computed)
 
         return put
 
