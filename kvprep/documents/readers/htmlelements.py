@@ -55,7 +55,7 @@ def stands_apart(element: "Element", look: Look, parent: Look) -> bool:
 def replacement(element: "Element") -> str | None:
     """Give the text that is shown in place of an element; None where its content is shown."""
     if element.tag == "img":
-        return element.get("alt", "")
+        return "" if _has_caption(element) else element.get("alt", "")
     if element.tag == "input":
         return _input_text(element)
     if element.tag == "select":
@@ -90,6 +90,10 @@ def is_a_dot(image: "Element") -> bool:
 def _is_picture_title(element: "Element") -> bool:
     parent = element.getparent()
     return element.tag == "title" and parent is not None
+
+
+def _has_caption(image: "Element") -> bool:
+    return any(figure.find(".//figcaption") is not None for figure in image.iterancestors("figure"))
 
 
 def _input_text(element: "Element") -> str:

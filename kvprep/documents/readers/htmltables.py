@@ -1,5 +1,6 @@
 """Tables of HTML: those that hold data become Markdown tables, those that only arrange a page give its text."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ _LONG_CELL = 1000
 """Characters; a cell that holds more in several blocks is a part of a page rather than a value."""
 _SHORT_ROW = 200
 """Characters; a row of an arranged page that is no longer than this stands on one line."""
+_BAR = re.compile(r"(?<!\\)\|")
 _SECTIONS = {"thead": 0, "tfoot": 2}
 
 
@@ -33,8 +35,8 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """All of it on one line."""
-        return " ".join(" ".join(block.text for block in self.flow.blocks).split())
+        """All of it, without the marks of a table in it."""
+        return " ".join(_unmarked(block) for block in self.flow.blocks)
 
     @property
     def is_part_of_a_page(self) -> bool:
@@ -90,6 +92,13 @@ class OpenTable:
         return self.has_head or 0 < heads < len(cells) or not any(cell.is_part_of_a_page for cell in cells)
 
 
+def _unmarked(block: Block) -> str:
+    if block.kind is not BlockKind.TABLE:
+        return block.text
+    head, _, *rows = block.text.split("\n")
+    return _BAR.sub(" ", " ".join((head, *rows))).replace("\\|", "|")
+
+
 def _arranged(row: Sequence[Cell]) -> Iterator[Block]:
     """Give short values that stand side by side as one line, anything else cell by cell."""
     cells = [cell.flow.blocks for cell in row if cell.flow.blocks]
@@ -102,32 +111,51 @@ def _arranged(row: Sequence[Cell]) -> Iterator[Block]:
         yield from blocks
 
 
+@dataclass(slots=True)
+class _Reach:
+    """What a cell above leaves in a column: for how many more rows, and which text."""
+
+    num_rows: int
+    text: str
+
+
 def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
-    """Put every cell's text into its first column and row; what it covers besides stays empty."""
-    covered: dict[int, int] = {}
+    """Put every cell's text where it stands, and a label into each row and column that it is for.
+
+    Labels are head cells, and cells at the left that reach down: so each row can be read for itself. What other merged
+    cells cover stays empty, since a figure must not be read twice.
+    """
+    covered: dict[int, _Reach] = {}
     grid: list[list[str]] = []
     num_cells = 0
     for row in rows:
-        grid.append(_place(row, covered))
-        num_cells += len(grid[-1])
+        line = _place(row, covered)
+        num_cells += len(line)
         if num_cells > _MAX_CELLS:
             raise OversizedDocument(f"a table of more than {_MAX_CELLS} cells")
+        # A row of labels for the rows below has no line of its own.
+        if any(cell.num_rows == 1 for cell in row) or row is rows[-1]:
+            grid.append(line)
     return grid
 
 
-def _place(row: Sequence[Cell], covered: dict[int, int]) -> list[str]:
-    """Lay out one row; `covered` says for how many more rows a cell above reaches into each column, and is updated."""
+def _place(row: Sequence[Cell], covered: dict[int, _Reach]) -> list[str]:
+    """Lay out one row under what reaches down into it; `covered` is brought up to date, by column."""
     line: list[str] = []
-    reaching = {column: left - 1 for column, left in covered.items() if left > 1}
+    reaching = {column: _Reach(reach.num_rows - 1, reach.text) for column, reach in covered.items()}
+    at_left = True
     for cell in row:
-        while covered.get(len(line)):
-            line.append("")
-        for offset in range(cell.num_columns):
-            if cell.num_rows > 1:
-                reaching[len(line)] = cell.num_rows - 1
-            line.append("" if offset else cell.text)
+        while len(line) in covered:
+            line.append(covered[len(line)].text)
+        at_left = at_left and cell.num_rows > 1
+        label = cell.text if cell.is_head or at_left else ""
+        if cell.num_rows > 1:
+            reaching |= {len(line) + offset: _Reach(cell.num_rows - 1, label) for offset in range(cell.num_columns)}
+        line += [cell.text, *[label if cell.is_head else ""] * (cell.num_columns - 1)]
+    while len(line) in covered:
+        line.append(covered[len(line)].text)
     covered.clear()
-    covered.update(reaching)
+    covered.update({column: reach for column, reach in reaching.items() if reach.num_rows > 0})
     return line
 
 
