@@ -1,28 +1,42 @@
 """Measures on contracts: all words of a DOCX, and words in the order of a Markdown twin."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.corpus.files import NOTHING, Measured, Texts
-from bench.corpus.words import markdown_words, word_recall, words, words_in_order
+from bench.corpus.words import markdown_words, word_recall, words, words_in_one_stretch, words_in_order
 from bench.corpus.wordxml import accepted_text
+
+_SLOT = re.compile(r"\{[a-z0-9_]+\}")
 
 
 def docx_words(texts: Texts, corpus: Path) -> Measured:
-    """Count the words of every DOCX that gave a text against those of its raw XML; see `wordxml.accepted_text`."""
+    """Count the words of every DOCX against those of its raw XML; see `wordxml.accepted_text`."""
     measured = NOTHING
-    for name in (name for name in texts if name.endswith(".docx")):
-        raw = accepted_text((corpus / name).read_bytes())
-        measured += word_recall(name, words(raw), words(texts[name]))
+    for name, text in texts.items():
+        if name.endswith(".docx") and (corpus / name).is_file():  # no member of a mail
+            raw = accepted_text((corpus / name).read_bytes())
+            measured += word_recall(name, words(raw), words(text))
     return measured
 
 
 def bonterms(texts: Texts, corpus: Path) -> Measured:
     """Count the words of an agreement's Markdown that its PDF gives in the same order.
 
-    Decoration of the Markdown is no word (see `words.plain_markdown`); clause numbers are words on both sides.
+    Decoration of the Markdown is no word (see `words.plain_markdown`); clause numbers are words on both sides. The
+    Markdown's last paragraph is the publisher's note, which the PDF prints at the foot of its pages: canonical text has
+    the first copy, so that this paragraph is looked for by itself, in one stretch of the text.
     """
-    return _in_order(texts, corpus, bonterms_pairs(corpus))
+    measured = NOTHING
+    for name, twin in bonterms_pairs(corpus):
+        if name not in texts:
+            continue
+        body, _, note = twin.read_text().rstrip().rpartition("\n\n")
+        found = markdown_words(texts[name])
+        measured += words_in_order(name, markdown_words(body), found)
+        measured += words_in_one_stretch(name, markdown_words(note), found)
+    return measured
 
 
 def bonterms_pairs(corpus: Path) -> Iterator[tuple[str, Path]]:
@@ -34,14 +48,14 @@ def bonterms_pairs(corpus: Path) -> Iterator[tuple[str, Path]]:
 
 
 def templates(texts: Texts, corpus: Path) -> Measured:
-    """Count the words of `template.md` that `template.docx` beside it gives in the same order."""
-    pairs = ((str(path.relative_to(corpus)), path.with_suffix(".md")) for path in corpus.rglob("template.docx"))
-    return _in_order(texts, corpus, ((name, twin) for name, twin in sorted(pairs) if twin.exists()))
+    """Count the words of `template.md` that `template.docx` beside it gives in the same order.
 
-
-def _in_order(texts: Texts, corpus: Path, pairs: Iterator[tuple[str, Path]]) -> Measured:
+    Slots are not counted: where the Markdown has `{company_name}`, the DOCX describes what is to be filled in.
+    """
     measured = NOTHING
-    for name, twin in pairs:
-        expected = markdown_words(twin.read_text())
-        measured += words_in_order(name, expected, markdown_words(texts.get(name, "")))
+    for path in sorted(corpus.rglob("template.docx")):
+        name, twin = str(path.relative_to(corpus)), path.with_suffix(".md")
+        if name in texts and twin.exists():
+            expected = markdown_words(_SLOT.sub(" ", twin.read_text()))
+            measured += words_in_order(name, expected, markdown_words(texts[name]))
     return measured

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 
 from bench.corpus.files import NOTHING, Measured, Texts
 from bench.corpus.words import likeness, markdown_words, word_recall
@@ -19,24 +18,25 @@ def pairs(corpus: Path, form: str) -> Iterator[tuple[str, Path]]:
 
 
 def recall(texts: Texts, corpus: Path, form: str) -> Measured:
-    """Count the expected words that the text has, wherever they stand. A source without a text has none of them."""
+    """Count the expected words that the text has, wherever they stand."""
     measured = NOTHING
     for name, path in pairs(corpus, form):
-        measured += word_recall(name, markdown_words(path.read_text()), markdown_words(texts.get(name, "")))
+        if name in texts:
+            measured += word_recall(name, markdown_words(path.read_text()), markdown_words(texts[name]))
     return measured
 
 
-def order(texts: Texts, corpus: Path, form: str) -> dict[str, float]:
-    """Give for each source how like its words are to the expected ones, in their order; see `words.likeness`.
+def order(texts: Texts, corpus: Path, form: str) -> Measured:
+    """Add up, file by file, how like the words are to the expected ones, in their order; see `words.likeness`.
 
-    A source of which nothing is expected and a reader gives nothing counts as 1.
+    Its share is the mean over files, each counting the same: a long page must not outweigh thirty short ones.
     """
-    return {
-        name: likeness(markdown_words(path.read_text()), markdown_words(texts.get(name, "")))
+    likenesses = {
+        name: likeness(markdown_words(path.read_text()), markdown_words(texts[name]))
         for name, path in pairs(corpus, form)
+        if name in texts
     }
-
-
-def mean(likenesses: dict[str, float]) -> float:
-    """Average over files, each counting the same: a long page must not outweigh thirty short ones."""
-    return fmean(likenesses.values()) if likenesses else 1.0
+    worst = sorted((like, name) for name, like in likenesses.items() if like < 1)
+    return Measured(
+        sum(likenesses.values()), len(likenesses), tuple(f"{name}: {100 * like:.1f} %" for like, name in worst)
+    )

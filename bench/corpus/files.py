@@ -12,14 +12,18 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 Reading = CanonicalDocument | Skipped
 Texts = Mapping[str, str]
-"""A file's path below the corpus → its text; a file that gave no text is absent."""
+"""A file's path below the corpus → its text, empty where it gave none; a file that was not read is absent.
+
+Measures look at the files that were read, so that they work on a sample, too.
+"""
 
 
 @dataclass(frozen=True)
 class Measured:
     """A share, and what is missing from it."""
 
-    found: int
+    found: float
+    """A count, or a sum of parts of one."""
     total: int
     misses: tuple[str, ...] = ()
     """A line for each thing that was not found: file, and what it is. Only for the screen."""
@@ -35,7 +39,7 @@ class Measured:
 
     def __str__(self) -> str:
         """Say the share with its two counts."""
-        return f"{100 * self.share:.2f} % ({self.found:,} of {self.total:,})"
+        return f"{100 * self.share:.2f} % ({self.found:,.6g} of {self.total:,})"
 
 
 NOTHING = Measured(0, 0)
@@ -65,5 +69,5 @@ def read(corpus: Path, names: Iterable[str], jobs: int = 2) -> dict[str, Reading
 
 
 def texts_of(readings: Mapping[str, Reading]) -> dict[str, str]:
-    """Keep the files that gave a text."""
-    return {name: reading.text for name, reading in readings.items() if isinstance(reading, CanonicalDocument)}
+    """Give the text of every file that was read."""
+    return {name: reading.text if isinstance(reading, CanonicalDocument) else "" for name, reading in readings.items()}

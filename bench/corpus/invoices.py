@@ -26,7 +26,8 @@ def field_recall(texts: Texts, corpus: Path) -> Measured:
     longer one. Blanks within an IBAN do not count. One of the printed forms is enough; a value must stand in one piece.
     """
     fields = json.loads((corpus / "fields.json").read_text())
-    return sum((_fields_found(name, texts.get(name, ""), wanted) for name, wanted in fields.items()), NOTHING)
+    found = (_fields_found(name, texts[name], wanted) for name, wanted in fields.items() if name in texts)
+    return sum(found, NOTHING)
 
 
 def _fields_found(name: str, text: str, wanted: list[dict[str, Any]]) -> Measured:
@@ -60,8 +61,9 @@ def line_items(texts: Texts, corpus: Path) -> Measured:
     """
     measured = NOTHING
     for name, item in golden_items(corpus):
-        lines = texts.get(name, "").splitlines()
-        found = any(_holds(line, item) for line in lines)
+        if name not in texts:
+            continue
+        found = any(_holds(line, item) for line in texts[name].splitlines())
         label = words(str(_first(item, _DESCRIPTION)))[:6]
         measured += Measured(found, 1, () if found else (f"{name}: line item {' '.join(label)!r}",))
     return measured
