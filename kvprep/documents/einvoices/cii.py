@@ -190,7 +190,8 @@ _TOTALS = Section(
         Term("Total of charges", "ChargeTotalAmount"),
         Term("Total of allowances", "AllowanceTotalAmount"),
         Term("Total without tax", "TaxBasisTotalAmount", Printed.AMOUNT),
-        Term("Total tax", "TaxTotalAmount", Printed.AMOUNT),
+        # Where there are several rates, their taxes may be printed without a sum.
+        Term("Total tax", "TaxTotalAmount"),
         Term("Rounding", "RoundingAmount"),
         Term("Grand total", "GrandTotalAmount", Printed.AMOUNT),
         Term("Paid in advance", "TotalPrepaidAmount"),

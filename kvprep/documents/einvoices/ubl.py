@@ -160,7 +160,8 @@ _TOTALS = Section(
         Term("Total of charges", "LegalMonetaryTotal/ChargeTotalAmount"),
         Term("Total of allowances", "LegalMonetaryTotal/AllowanceTotalAmount"),
         Term("Total without tax", "LegalMonetaryTotal/TaxExclusiveAmount", Printed.AMOUNT),
-        Term("Total tax", "TaxTotal/TaxAmount", Printed.AMOUNT),
+        # Where there are several rates, their taxes may be printed without a sum.
+        Term("Total tax", "TaxTotal/TaxAmount"),
         Term("Rounding", "LegalMonetaryTotal/PayableRoundingAmount"),
         Term("Grand total", "LegalMonetaryTotal/TaxInclusiveAmount", Printed.AMOUNT),
         Term("Paid in advance", "LegalMonetaryTotal/PrepaidAmount"),

@@ -1,0 +1,136 @@
+"""What stands in a printed text, in forms that can be looked up: amounts, dates, numbers and names."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+_NUMBER = re.compile(r"\d+(?:[.,'’]\d+)*")
+# `1 234,56` may also be the quantity 1 beside the amount 234,56: both readings count.
+_SPACED_NUMBER = re.compile(r"(?<!\d)(?=(\d{1,3}(?:\s\d{3}){1,4}(?:[.,]\d+)?))")
+_GROUPED = re.compile(r"\d{1,3}(?:([.,'’])\d{3})(?:\1\d{3})*")
+_LONGEST_NUMBER = 40
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST_ID = 200
+
+_XML_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
+_PRINTED_DATE = re.compile(r"(?<!\d)(\d{1,4})\s?[./-]\s?(\d{1,2})\s?[./-]\s?(\d{4}|\d{1,2})(?!\d)")
+_COMPACT_DATE = re.compile(r"(?<!\d)(?:(20\d\d)(\d\d)(\d\d)|(\d\d)(\d\d)(20\d\d))(?!\d)")
+_DAY_MONTH_YEAR = re.compile(
+    r"(?<!\d)(\d{1,2})(?:\.|st|nd|rd|th|er)?[\s-]?(?:de\s)?([^\W\d_]{3,10})\.?[,\s-]{0,2}(?:de\s)?(\d{4}|\d\d)(?!\d)"
+)
+_MONTH_DAY_YEAR = re.compile(r"([^\W\d_]{3,10})\.?[\s-](\d{1,2})(?:st|nd|rd|th)?[,\s-]{1,2}(\d{4})(?!\d)")
+# The beginnings of months' names without accents, in German, English, French, Italian, Spanish, Portuguese and Dutch.
+_MONTHS = {
+    beginning: number
+    for number, beginnings in enumerate(
+        (
+            "jan gen ene",
+            "feb fev fee",
+            "mar mrz mae maa mrt",
+            "apr avr abr",
+            "mai may mag mei",
+            "jun juin giu",
+            "jul juil lug",
+            "aug aou ago",
+            "sep set",
+            "okt oct ott out",
+            "nov",
+            "dez dec dic",
+        ),
+        start=1,
+    )
+    for beginning in beginnings.split()
+}
+
+
+class PrintedText:
+    """A printed text, ready to be asked what stands in it. Each question costs the same, however long the text is."""
+
+    def __init__(self, text: str) -> None:
+        """Index a text; the bars of Markdown tables are no part of it."""
+        self._text = _plain(text.replace("\\|", "|"))
+        self._amounts = frozenset(_amounts(self._text))
+        self._dates = frozenset(_dates(self._text))
+        self._words = frozenset(_WORD.findall(self._text))
+        self._squeezed = "".join(_WORD.findall(self._text))
+
+    def has_amount(self, written: str) -> bool:
+        """Tell whether an amount is printed, in whatever form and with whatever sign; nothing at all need not be."""
+        amount = _decimal(written)
+        return amount is None or amount == 0 or bool(self._amounts & {amount, amount.quantize(Decimal("0.01"))})
+
+    def has_date(self, written: str) -> bool:
+        """Tell whether a date as XML writes it is printed in one of the usual forms; 05/04 may be either."""
+        parts = _XML_DATE.match(written)
+        return parts is None or _date(*parts.groups()) in (None, *self._dates)
+
+    def has_number(self, written: str) -> bool:
+        """Tell whether an identifier is printed, whatever stands between its letters and digits."""
+        groups = _plain(written).split()
+        if len(groups) > 1 and self._words.issuperset(groups):  # wrapped between its groups, within a column
+            return True
+        characters = "".join(_WORD.findall(_plain(written)))[:_LONGEST_ID]
+        if characters not in self._squeezed:
+            return False
+        # The digits must not be a part of a longer number.
+        spaced = r"[\W_]*".join(map(re.escape, characters))
+        return re.search(rf"(?<!\d){spaced}(?!\d)" if characters.isdigit() else spaced, self._text) is not None
+
+    def has_name(self, written: str) -> bool:
+        """Tell whether a name is printed: in one piece, or in words that a layout has parted."""
+        words = _WORD.findall(_plain(written))
+        return "".join(words) in self._squeezed or self._words.issuperset(words)
+
+
+def _plain(text: str) -> str:
+    """Fold what only looks different. For looking up alone: no text comes out of here."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _decimal(written: str) -> Decimal | None:
+    try:
+        return abs(Decimal(written.split()[0])).normalize() if len(written) <= _LONGEST_NUMBER else None
+    except (InvalidOperation, IndexError):
+        return None
+
+
+def _amounts(text: str) -> Iterator[Decimal]:
+    for match in _NUMBER.finditer(text):
+        yield from _readings(match.group())
+    for match in _SPACED_NUMBER.finditer(text):
+        yield from _readings(re.sub(r"\s", "", match.group(1)))
+
+
+def _readings(number: str) -> Iterator[Decimal]:
+    """Yield what a printed number may mean: its last separator before decimals, or all of them between thousands."""
+    if len(number) > _LONGEST_NUMBER:
+        return
+    whole, separator, decimals = number.rpartition(max(number, key=lambda char: (char in ".,", number.rfind(char))))
+    if separator in (".", ","):
+        yield Decimal(f"{re.sub(r'[^0-9]', '', whole) or 0}.{decimals}").normalize()
+    if number.isdecimal() or _GROUPED.fullmatch(number):
+        yield Decimal(re.sub(r"[^0-9]", "", number)).normalize()
+
+
+def _dates(text: str) -> Iterator[date]:
+    for pattern in (_PRINTED_DATE, _COMPACT_DATE, _DAY_MONTH_YEAR, _MONTH_DAY_YEAR):
+        for match in pattern.finditer(text):
+            parts = [part for part in match.groups() if part]
+            yield from filter(None, (_date(*order) for order in (parts, parts[::-1], (parts[2], parts[0], parts[1]))))
+
+
+def _date(year: str, month: str, day: str) -> date | None:
+    if not year.isdecimal() or not day.isdecimal():
+        return None
+    number = int(month) if month.isdecimal() else _month(month)
+    try:
+        return date(int(year) + (2000 if len(year) <= 2 else 0), number, int(day))
+    except ValueError:
+        return None
+
+
+def _month(name: str) -> int:
+    letters = "".join(char for char in unicodedata.normalize("NFD", name) if char.isalpha())
+    return _MONTHS.get(letters[:4]) or _MONTHS.get(letters[:3], 0)
