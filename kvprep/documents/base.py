@@ -1,27 +1,19 @@
 """What a reader is, what it gives, and which one takes which content."""
 
+import io
 import re
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from kvprep.documents import signs
 from kvprep.errors import EmptyDocument, ProtectedDocument, UnsupportedDocument
 from kvprep.types import Member, TextFinding
 
 MIB = 1024 * 1024
-_HEAD_BYTES = 8192
 _PDF_MARK = re.compile(rb"%PDF-\d")
-_TEXT_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_COMMENTS = rb"(?:\s*<!--.{0,2000}?-->)*\s*"
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>)?" + _COMMENTS + rb"<(?:!doctype\s+html|html)\b", re.I | re.S)
-_XML = re.compile(rb"\s*(?:<\?xml\b|<[\w:.-]+\s[^<>]*\bxmlns\b)", re.I)
-# Root elements of CII (ZUGFeRD 2, Factur-X, Order-X, XRechnung), of ZUGFeRD 1, and of UBL.
-_EINVOICE = re.compile(
-    rb"<(?:[\w.-]+:)?(?:CrossIndustryInvoice|CrossIndustryDocument|SCRDMCCBDACIOMessageStructure|Invoice|CreditNote)[\s>]"
-)
-_MAIL_HEAD = re.compile(rb"(?:from \S[^\r\n]*\r?\n)?(?:[\w-]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2,}", re.I)
-# What a mail has, and a letter that starts with From and To has not.
-_MAIL_SIGN = re.compile(rb"^(?:mime-version|message-id|received|return-path|content-type):", re.I | re.M)
 _OLE = b"\xd0\xcf\x11\xe0"
 _SIGNATURES = (
     (_OLE, "an OLE file (old Office formats, mail)"),
@@ -35,7 +27,7 @@ _SIGNATURES = (
     (b"\x1f\x8b", "a compressed file"),
 )
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
-_CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 12, 13, 27}) + b"\x7f"
+_WITHOUT_CONTROLS = dict.fromkeys({*range(32), 127} - {9, 10, 12, 13, 27})
 _MAX_CONTROL_SHARE = 0.002
 
 
@@ -68,8 +60,12 @@ class Limits:
     output_bytes: int = 64 * MIB
     """UTF-8 bytes of the canonical text."""
     expanded_bytes: int = 512 * MIB
-    """Bytes that a compressed container may unpack to."""
+    """Bytes that a compressed container may unpack to, or that all files inside one file may have together."""
     pages: int = 20_000
+    members: int = 1000
+    """Files inside one file, at all depths together."""
+    depth: int = 3
+    """How many files may stand around a file that is read: mail in mail in mail."""
 
 
 class BlockKind(StrEnum):
@@ -120,7 +116,7 @@ class Reader(Protocol):
 
 
 def sniff(data: bytes, suffix: str) -> Kind:
-    """Tell what the bytes are by looking at them; the suffix only tells Markdown, CSV and plain text apart.
+    """Tell what the bytes are by looking at them; the suffix only tells kinds of text apart.
 
     Raises:
         EmptyDocument: there are no bytes.
@@ -129,65 +125,64 @@ def sniff(data: bytes, suffix: str) -> Kind:
     """
     if not data:
         raise EmptyDocument("the file has no bytes")
-    head = data[:_HEAD_BYTES]
-    if _PDF_MARK.search(head[:1024]):
+    if _PDF_MARK.search(data[:1024]):
         return Kind.PDF
-    if head.startswith(b"PK\x03\x04"):
+    if data.startswith(b"PK\x03\x04"):
         return _sniff_container(data)
-    if head.startswith(_OLE) and _ENCRYPTED_OFFICE in data:
+    if data.startswith(_OLE) and _ENCRYPTED_OFFICE in data:
         raise ProtectedDocument("an Office file that opens with a password only")
-    _refuse_signatures(head)
+    _refuse_signatures(data)
+    head = signs.head_text(data)
     _refuse_binary(head)
-    return _sniff_markup(head) or _TEXT_SUFFIXES.get(suffix.lower().rpartition(".")[2], Kind.TEXT)
+    return _sniff_text(head, suffix.lower().rpartition(".")[2])
 
 
 def _sniff_container(data: bytes) -> Kind:
-    # Names stand uncompressed in a zip, so that a broken package is still told from a foreign one.
-    if b"word/" in data and b"[Content_Types].xml" in data:
+    names = _package_names(data)
+    if _holds(names, "word/") and _holds(names, "[Content_Types].xml"):
         return Kind.DOCX
-    if b"xl/workbook" in data:
+    if _holds(names, "xl/workbook.xml"):
         return Kind.XLSX
     raise UnsupportedDocument("no reader takes this kind of container")
 
 
-def _refuse_signatures(head: bytes) -> None:
+def _package_names(data: bytes) -> Sequence[str] | bytes:
+    """List the files of a package; of a broken one give the bytes, in which their names stand uncompressed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            return package.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return data
+
+
+def _holds(names: Sequence[str] | bytes, beginning: str) -> bool:
+    if isinstance(names, bytes):
+        return beginning.encode() in names
+    return any(name.startswith(beginning) for name in names)
+
+
+def _refuse_signatures(data: bytes) -> None:
     for signature, name in _SIGNATURES:
-        if head.startswith(signature):
+        if data.startswith(signature):
             raise UnsupportedDocument(f"no reader takes {name}")
 
 
-def _refuse_binary(head: bytes) -> None:
-    if head.startswith(_TEXT_MARKS) or looks_utf16(head):
-        return
-    num_controls = len(head) - len(head.translate(None, _CONTROL_BYTES))
+def _refuse_binary(head: str) -> None:
+    num_controls = len(head) - len(head.translate(_WITHOUT_CONTROLS))
     if num_controls > _MAX_CONTROL_SHARE * len(head):
         raise UnsupportedDocument("the content is no text, and no reader takes it")
 
 
-def _sniff_markup(head: bytes) -> Kind | None:
-    plain = head.removeprefix(_TEXT_MARKS[0])
-    if _HTML.match(plain):
+def _sniff_text(head: str, suffix: str) -> Kind:
+    if signs.is_html(head, suffix):
         return Kind.HTML
-    if _XML.match(plain):
-        if _EINVOICE.search(plain):
+    if signs.is_xml(head):
+        if signs.is_einvoice(head):
             return Kind.EINVOICE
         raise UnsupportedDocument("no reader takes this kind of XML")
-    mail_head = _MAIL_HEAD.match(plain)
-    return Kind.MAIL if mail_head and _MAIL_SIGN.search(mail_head.group()) else None
-
-
-def looks_utf16(data: bytes) -> str:
-    """Name the UTF-16 byte order of a text without a mark, or nothing: Latin text has a zero in every other byte."""
-    sample = data[:2048]
-    half = len(sample) // 2
-    if half < 2:
-        return ""
-    even, odd = sample[0 : 2 * half : 2].count(0), sample[1 : 2 * half : 2].count(0)
-    if odd > 0.4 * half and even < 0.05 * half:
-        return "utf-16-le"
-    if even > 0.4 * half and odd < 0.05 * half:
-        return "utf-16-be"
-    return ""
+    if signs.is_mail(head):
+        return Kind.MAIL
+    return _TEXT_SUFFIXES.get(suffix, Kind.TEXT)
 
 
 def reader_for(kind: Kind) -> Reader:

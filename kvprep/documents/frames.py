@@ -20,12 +20,13 @@ class OversizedFrame(Exception):
     """The body of a frame is larger than its receiver allows; it was not read."""
 
 
-def write_frame(pipe: IO[bytes], header: dict[str, object], body: bytes) -> None:
-    """Write one frame and flush it."""
+def write_frame(pipe: IO[bytes], header: dict[str, object], *body: bytes) -> None:
+    """Write one frame, its body in pieces, and flush it."""
     encoded = json.dumps(header).encode()
-    pipe.write(_LENGTHS.pack(len(encoded), len(body)))
+    pipe.write(_LENGTHS.pack(len(encoded), sum(map(len, body))))
     pipe.write(encoded)
-    pipe.write(body)
+    for piece in body:
+        pipe.write(piece)
     pipe.flush()
 
 
@@ -55,7 +56,7 @@ def read_frame(pipe: IO[bytes], max_body_bytes: int) -> tuple[dict[str, object],
 def _parse(header: bytes) -> dict[str, object]:
     try:
         parsed = json.loads(header)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadFrame from None
     if not isinstance(parsed, dict):
         raise BadFrame
