@@ -151,7 +151,7 @@ def _package_names(data: bytes) -> Sequence[str] | bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             return package.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         return data
 
 
@@ -211,4 +211,8 @@ def reader_for(kind: Kind) -> Reader:
         from kvprep.documents.readers.html import HtmlReader
 
         return HtmlReader()
+    if kind is Kind.CSV:
+        from kvprep.documents.readers.separated import SeparatedReader
+
+        return SeparatedReader()
     raise UnsupportedDocument(f"no reader takes {kind}")

@@ -4,7 +4,8 @@ import codecs
 import re
 from importlib.metadata import version
 
-from kvprep.documents.base import Block, Extracted, Kind, Limits, looks_utf16
+from kvprep.documents.base import Block, Extracted, Kind, Limits
+from kvprep.documents.signs import wide_encoding
 from kvprep.errors import UnreadableDocument
 
 # Longest first: the mark of UTF-32 starts with that of UTF-16.
@@ -77,7 +78,7 @@ def decode(data: bytes, declared: str = "") -> tuple[str, str]:
             return _strict(data, encoding), encoding
     codec = _declared_codec(declared)
     # UTF-8 is never hit by accident, while pages in UTF-8 are declared as Latin-1 often enough.
-    candidates = [codec, "utf-8"] if codec.startswith(_SEVEN_BIT) else [looks_utf16(data), "utf-8", codec]
+    candidates = [codec, "utf-8"] if codec.startswith(_SEVEN_BIT) else [wide_encoding(data), "utf-8", codec]
     for encoding in filter(None, candidates):
         try:
             return data.decode(encoding), encoding
