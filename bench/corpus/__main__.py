@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.corpus import measures, peers, report
+from bench.corpus import measures, peers, report, whole
 from bench.corpus.files import Measured, all_files, corpus_folder, read, texts_of
 from bench.corpus.measures import MEASURES
 
@@ -25,9 +25,11 @@ def main() -> None:
 
 def _print(corpus: Path, keys: list[str], jobs: int) -> None:
     names = [name for name in all_files(corpus) if any(MEASURES[key].looks_at(name) for key in keys)]
-    texts = texts_of(read(corpus, names, jobs))
+    readings = read(corpus, names, jobs)
+    print(", ".join(f"{count} {outcome}" for outcome, count in whole.tally(readings).items()))
+    _show(measures.OUTCOMES, whole.outcomes(readings))
     for key in keys:
-        _show(key, MEASURES[key].run(texts, corpus))
+        _show(key, MEASURES[key].run(texts_of(readings), corpus))
 
 
 def _compare(corpus: Path, jobs: int) -> None:
