@@ -1,13 +1,16 @@
 """A child of the cage whose reader does what the document says, for tests of what the cage does about it."""
 
+import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
 from kvprep.documents.child import serve
 from kvprep.errors import ProtectedDocument
+from kvprep.types import Member, TextFinding
 
 
 class ObedientReader:
@@ -15,8 +18,22 @@ class ObedientReader:
 
     def read(self, data: bytes, limits: Limits) -> Extracted:
         order, _, argument = data.decode().partition(" ")
-        answer = ORDERS[order](argument.strip())
-        return Extracted((Block(answer or f"{order} done"),), "", (), "obedient 1")
+        members = tuple(_members(json.loads(argument))) if order == "hold" else ()
+        answer = "held" if order == "hold" else ORDERS[order](argument.strip())
+        findings = tuple(_findings(int(argument))) if order == "find" else ()
+        return Extracted((Block(answer or f"{order} done"),), "", findings, "obedient 1", members)
+
+
+def _findings(number: int) -> Iterator[TextFinding]:
+    """As many as said, at places with long names."""
+    return (TextFinding("running-lines", 1, f"place {place} {'x' * 300}") for place in range(number))
+
+
+def _members(orders: dict[str, object]) -> Iterator[Member]:
+    """Members by name: an order as text, or the orders of its own members; empty where it is only listed."""
+    for name, order in orders.items():
+        data = order if isinstance(order, str) else f"hold {json.dumps(order)}"
+        yield Member(name, len(data), data.encode())
 
 
 def _protected(_: str) -> str:
@@ -57,6 +74,7 @@ ORDERS = {
     "pid": lambda _: str(os.getpid()),
     "protected": _protected,
     "fail": _fail,
+    "find": lambda number: f"{number} things",
     "spin": _spin,
     "burn": _burn,
     "environment": _environment,
