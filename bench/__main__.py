@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import ingest, machine, report, start, warm
+from bench import ingest, machine, reading, report, start, warm
+from bench.corpus.files import corpus_folder
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
 from kvprep.store.store import Store
@@ -49,6 +50,11 @@ def _measure(work: Path) -> None:
     folder, store = start.fill(work)
     results["start"] = start.measure(folder, store)
     _end(results, start.targets(results["start"], start.loads_torch(folder, store)))
+
+    if (corpus := corpus_folder()).is_dir():
+        _begin(results, "reading")
+        results["reading"] = reading.measure(corpus)
+        _end(results, reading.targets(results["reading"], corpus))
 
 
 def _begin(results: dict[str, Any], stage: str) -> None:
