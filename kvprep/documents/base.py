@@ -45,7 +45,11 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
-_TEXT_SUFFIXES = {**dict.fromkeys(("md", "markdown", "mdown", "mkd"), Kind.MARKDOWN), "csv": Kind.CSV, "tsv": Kind.CSV}
+_TEXT_SUFFIXES = {
+    **dict.fromkeys(("md", "markdown", "mdown", "mkd"), Kind.MARKDOWN),
+    **dict.fromkeys(("csv", "tsv"), Kind.CSV),
+    "eml": Kind.MAIL,  # its header may be as short as a letter's
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +215,16 @@ def reader_for(kind: Kind) -> Reader:
         from kvprep.documents.readers.html import HtmlReader
 
         return HtmlReader()
+    if kind is Kind.XLSX:
+        from kvprep.documents.readers.sheet import SheetReader
+
+        return SheetReader()
     if kind is Kind.CSV:
         from kvprep.documents.readers.separated import SeparatedReader
 
         return SeparatedReader()
+    if kind is Kind.MAIL:
+        from kvprep.documents.readers.mail import MailReader
+
+        return MailReader()
     raise UnsupportedDocument(f"no reader takes {kind}")
