@@ -32,9 +32,12 @@ PIECES = [
     (60, 40, "IBAN DE89 3704 0044 0532 0130 00"),
 ]
 INVOICE = """ACME Ltd Invoice 2024-17
-Item Hours Amount
-Consulting, first half of May 12 1.234,50 €
-Travel 1 89,00 €
+
+| Item | Hours | Amount |
+| --- | --- | --- |
+| Consulting, first half of May | 12 | 1.234,50 € |
+| Travel | 1 | 89,00 € |
+
 IBAN DE89 3704 0044 0532 0130 00
 """
 

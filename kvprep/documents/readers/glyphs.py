@@ -1,7 +1,7 @@
 """From PDFium's characters to runs of glyphs with a place, and what among them nobody sees.
 
 PDFium gives characters in drawing order and guesses blanks and line ends from it. Its guesses are not used:
-runs are cut at every blank and every jump, and `documents.lines` puts them together by place.
+runs are cut at every blank and every jump, and `documents.layout` puts them together by place.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kvprep.documents.lines import Run
+from kvprep.documents.layout.rows import Run
 
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]

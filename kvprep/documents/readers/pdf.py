@@ -1,41 +1,29 @@
 """PDF, through PDFium: lines rebuilt by place, hidden text left out, every kind of failure named."""
 
 import contextlib
-import io
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from kvprep.documents.base import Block, BlockKind, Extracted, Limits
-from kvprep.documents.hidden import text_findings
-from kvprep.documents.lines import page_lines
+from kvprep.documents.base import Extracted, Limits
+from kvprep.documents.layout.page import page_blocks
 from kvprep.documents.readers.glyphs import Box, GlyphSource, page_text
+from kvprep.documents.readers.pdf_attachments import attachments
+from kvprep.documents.readers.pdf_pages import PdfPages
+from kvprep.documents.readers.pdf_repair import has_impossible_pages, rewritten
+from kvprep.documents.readers.pypdf_edge import PypdfTrouble, opened
+from kvprep.documents.readers.second_reader import review, unmapped_share
 from kvprep.errors import EmptyDocument, NeedsOcr, OversizedDocument, ProtectedDocument, UnreadableDocument
-from kvprep.types import TextFinding
 
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
 
-OCR_LAYER = "ocr-layer"
-"""Kind of a finding: invisible text over a picture of the page, kept; count is in characters."""
-PAGE_WITHOUT_TEXT = "page-without-text"
-"""Kind of a finding: pages that are pictures only, in a document that has text elsewhere."""
-
 _MAX_FORM_DEPTH = 8
+_UNREADABLE_SHARE = 0.5
+"""Share of a document's characters without a known meaning, past which it is no text."""
 # Annotations whose look is part of the page for a reader: filled-in fields, typed text, stamps.
 _PRINTED_ANNOTATIONS = ("FPDF_ANNOT_WIDGET", "FPDF_ANNOT_FREETEXT", "FPDF_ANNOT_STAMP")
-
-
-@dataclass
-class _Found:
-    blocks: list[Block] = field(default_factory=list)
-    hidden: Counter[str] = field(default_factory=Counter)
-    ocr_chars: int = 0
-    picture_pages: list[int] = field(default_factory=list)
-    """Pages with a picture and without text."""
-    broken_pages: list[int] = field(default_factory=list)
 
 
 class PdfReader:
@@ -50,18 +38,48 @@ class PdfReader:
             ProtectedDocument: it opens with a password only.
             UnreadableDocument: PDFium cannot open it, or no page of it.
             OversizedDocument: more pages than the limit.
-            NeedsOcr: no text, but pictures.
+            NeedsOcr: no text, but pictures; or a text whose characters are not known.
             EmptyDocument: neither.
         """
-        with _open(data) as document:
-            if len(document) > limits.pages:
-                raise OversizedDocument(f"{len(document)} pages, more than {limits.pages}")
-            found = _Found()
-            for number in range(1, len(document) + 1):
-                _read_page(document, number, found)
-            _require_text(found, len(document))
-            title = document.get_metadata_value("Title")
-        return Extracted(tuple(found.blocks), title, tuple(_findings(found)), f"pdf (pypdfium2 {version('pypdfium2')})")
+        pages = _read_pages(data, limits)
+        second_findings = review(pages)
+        _require_text(pages)
+        embedded = attachments(data, " ".join(block.text for block in pages.blocks), limits)
+        return Extracted(
+            blocks=tuple(pages.blocks),
+            title=pages.title,
+            findings=(*pages.findings(), *second_findings, *embedded.findings),
+            reader=f"pdf (pypdfium2 {version('pypdfium2')}, pypdf {version('pypdf')})",
+            members=tuple(embedded.members),
+        )
+
+
+def _read_pages(data: bytes, limits: Limits) -> PdfPages:
+    """Read the pages with PDFium; where it fails on a file, let pypdf write the file anew and try again."""
+    try:
+        pages = _as_they_are(data, limits)
+    except (ProtectedDocument, OversizedDocument):
+        raise
+    except UnreadableDocument:
+        repaired = rewritten(data)
+        if repaired is None:
+            raise
+        return replace(_as_they_are(repaired, limits), is_rewritten=True)
+    if not pages.broken_pages and (pages.blocks or not has_impossible_pages(data)):
+        return pages
+    repaired = rewritten(data)
+    again = _as_they_are(repaired, limits) if repaired else pages
+    return replace(again, title=pages.title, is_rewritten=True) if len(again.blocks) > len(pages.blocks) else pages
+
+
+def _as_they_are(data: bytes, limits: Limits) -> PdfPages:
+    with _open(data) as document:
+        if len(document) > limits.pages:
+            raise OversizedDocument(f"{len(document)} pages, more than {limits.pages}")
+        pages = PdfPages(data, len(document), document.get_metadata_value("Title"))
+        for number in range(1, len(document) + 1):
+            _read_page(document, number, pages)
+    return pages
 
 
 @contextlib.contextmanager
@@ -83,16 +101,13 @@ def _open(data: bytes) -> Iterator["pypdfium2.PdfDocument"]:
 
 def _is_encrypted(data: bytes) -> bool:
     """Ask pypdf, which still finds the encryption of files that PDFium gives up on for another reason."""
-    import pypdf
-    from pypdf.errors import PyPdfError
-
     try:
-        return pypdf.PdfReader(io.BytesIO(data)).is_encrypted
-    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OSError):
+        return opened(data).is_encrypted
+    except PypdfTrouble:
         return False
 
 
-def _read_page(document: "pypdfium2.PdfDocument", number: int, found: _Found) -> None:
+def _read_page(document: "pypdfium2.PdfDocument", number: int, pages: PdfPages) -> None:
     import pypdfium2
 
     try:
@@ -100,13 +115,15 @@ def _read_page(document: "pypdfium2.PdfDocument", number: int, found: _Found) ->
             pictures = _pictures(page)
             text = page_text(GlyphSource(page.get_textpage()), page.get_bbox(), pictures)
     except pypdfium2.PdfiumError:
-        found.broken_pages.append(number)
+        pages.broken_pages.append(number)
         return
-    found.blocks += [Block(line, BlockKind.LINE, number) for line in page_lines(text.runs)]
-    found.hidden.update({f"page {number}, {reason}": count for reason, count in text.hidden.items()})
-    found.ocr_chars += text.ocr_chars
+    pages.blocks += page_blocks(text.runs, number)
+    pages.hidden.update({f"page {number}, {reason}": count for reason, count in text.hidden.items()})
+    if text.hidden:
+        pages.hidden_pages.add(number)
+    pages.ocr_chars += text.ocr_chars
     if not text.runs and pictures:
-        found.picture_pages.append(number)
+        pages.picture_pages.append(number)
 
 
 def _page(document: "pypdfium2.PdfDocument", number: int) -> "pypdfium2.PdfPage":
@@ -141,26 +158,13 @@ def _pictures(page: "pypdfium2.PdfPage") -> list[Box]:
     return [image.get_bounds() for image in images]
 
 
-def _require_text(found: _Found, num_pages: int) -> None:
-    if found.blocks:
+def _require_text(pages: PdfPages) -> None:
+    if pages.blocks and unmapped_share(pages) > _UNREADABLE_SHARE:
+        raise NeedsOcr("its fonts do not say which characters they draw")
+    if pages.blocks:
         return
-    if found.picture_pages:
-        raise NeedsOcr(f"no text layer on any of {num_pages} pages")
-    if found.broken_pages:
-        raise UnreadableDocument(f"PDFium cannot read any of {num_pages} pages")
+    if pages.picture_pages:
+        raise NeedsOcr(f"no text layer on any of {pages.num_pages} pages")
+    if pages.broken_pages:
+        raise UnreadableDocument(f"PDFium cannot read any of {pages.num_pages} pages")
     raise EmptyDocument("neither text nor pictures")
-
-
-def _findings(found: _Found) -> Iterator[TextFinding]:
-    yield from text_findings(found.hidden)
-    if found.ocr_chars:
-        yield TextFinding(OCR_LAYER, found.ocr_chars, "over pictures")
-    if found.picture_pages:
-        yield TextFinding(PAGE_WITHOUT_TEXT, len(found.picture_pages), _page_list(found.picture_pages))
-    if found.broken_pages:
-        yield TextFinding("broken-page", len(found.broken_pages), _page_list(found.broken_pages))
-
-
-def _page_list(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:10]))
-    return f"pages {shown}{', …' if len(numbers) > 10 else ''}"

@@ -1,17 +1,10 @@
-"""Printed lines rebuilt from where pieces of text stand, whatever order they were drawn in. Pure geometry.
+"""From runs of glyphs to printed lines and their cells."""
 
-Two programs that print the same invoice draw it in different pieces, in different orders, with different fonts. What
-they agree on is which words share a base line, and what stands left of what.
-"""
-
-import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-from kvprep.documents.furniture import is_cut_word
 
 _BASELINE_TOLERANCE = 0.3
 _GAP_BLANK = 0.16
@@ -21,10 +14,6 @@ _SCRIPT_RISE = 0.6
 _SCRIPT_GAP = 0.35
 _DOUBLED_OFFSET = 0.12
 _CELL_GAP = 0.9
-_CELL_ALIGNMENT = 0.6
-_CELL_LEADING = 1.6
-_AMOUNT = re.compile(r"\d[.,]\d\d(?!\d)")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(slots=True)
@@ -50,39 +39,71 @@ class Run:
 
 
 @dataclass(slots=True)
+class Word:
+    """Text without a blank; places as in `Run`."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(slots=True)
+class Cell:
+    """Words of a line between two wide gaps."""
+
+    words: list[Word]
+
+    @property
+    def start(self) -> float:
+        """Where the first word starts, in points."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        """Where the last word ends, in points."""
+        return self.words[-1].end
+
+    @property
+    def text(self) -> str:
+        """The words, parted by blanks."""
+        return " ".join([word.text for word in self.words])
+
+
+@dataclass(slots=True)
+class Line:
+    """What is printed on one base line, from left to right."""
+
+    base: float
+    size: float
+    """Font size of most of its text, in points."""
+    cells: list[Cell]
+
+    @property
+    def start(self) -> float:
+        """Where its text starts, in points."""
+        return self.cells[0].start
+
+    @property
+    def end(self) -> float:
+        """Where its text ends, in points."""
+        return self.cells[-1].end
+
+    @property
+    def text(self) -> str:
+        """The cells, parted by blanks."""
+        return " ".join([cell.text for cell in self.cells])
+
+
+@dataclass(slots=True)
 class _Row:
     base: float
     size: float
     runs: list[Run] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Cell:
-    """Text of a line between two wide gaps."""
-
-    start: float
-    text: str
-
-
-@dataclass(slots=True)
-class _Line:
-    base: float
-    size: float
-    cells: list[_Cell]
-
-    @property
-    def text(self) -> str:
-        return " ".join(cell.text for cell in self.cells)
-
-
-def page_lines(runs: Iterable[Run]) -> list[str]:
-    """Build a page's lines, top to bottom; text in another direction than most of the page follows after."""
-    by_angle: dict[int, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_angle[run.angle].append(run)
-    num_chars = {angle: sum(len(run.text) for run in same) for angle, same in by_angle.items()}
-    order = sorted(by_angle, key=lambda angle: (-num_chars[angle], angle))
-    return [line.text for angle in order for line in _join_wrapped_cells(map(_line, _rows(by_angle[angle])))]
+def lines_of(runs: Iterable[Run]) -> list[Line]:
+    """Build lines from runs of one direction, top to bottom."""
+    return [_line(row) for row in _rows(list(runs))]
 
 
 def _rows(runs: list[Run]) -> list[_Row]:
@@ -105,6 +126,8 @@ def _attach_scripts(rows: list[_Row]) -> list[_Row]:
     """Move raised and lowered small runs into the row whose text they touch: the 2 of m², a footnote's number."""
     for index, row in enumerate(rows):
         neighbours = [rows[near] for near in (index - 1, index + 1) if 0 <= near < len(rows)]
+        if not any(abs(row.base - other.base) <= _SCRIPT_RISE * other.size for other in neighbours):
+            continue
         staying: list[Run] = []
         for run in row.runs:
             host = next((other for other in neighbours if _is_script(run, other)), None)
@@ -124,45 +147,23 @@ def _is_script(run: Run, row: _Row) -> bool:
     )
 
 
-def _line(row: _Row) -> _Line:
+def _line(row: _Row) -> Line:
     ordered = _without_doubles(sorted(row.runs, key=lambda run: (run.start, run.end, run.text)))
     if _is_right_to_left(ordered):
         ordered = _mirrored(ordered)
-    line = _Line(row.base, row.size, [])
+    cells: list[Cell] = []
     before: Run | None = None
     for run in ordered:
         if before is None or run.start - before.end > _CELL_GAP * row.size:
-            line.cells.append(_Cell(run.start, run.text))
+            cells.append(Cell([Word(run.start, run.end, run.text)]))
+        elif _blank_between(before, run):
+            cells[-1].words.append(Word(run.start, run.end, run.text))
         else:
-            line.cells[-1].text += f" {run.text}" if _blank_between(before, run) else run.text
+            word = cells[-1].words[-1]
+            word.text += run.text
+            word.end = max(word.end, run.end)
         before = run
-    return line
-
-
-def _join_wrapped_cells(lines: Iterable[_Line]) -> list[_Line]:
-    """Take the second line of an item's description back into its cell, left of the amounts that belong to it."""
-    joined: list[_Line] = []
-    for line in lines:
-        cell = _wrapped_cell(joined[-1], line) if joined else None
-        if cell is None:
-            joined.append(line)
-            continue
-        cell.text = cell.text[:-1] + line.text if is_cut_word(cell.text, line.text) else f"{cell.text} {line.text}"
-        joined[-1].base = line.base
-    return joined
-
-
-def _wrapped_cell(row: _Line, line: _Line) -> _Cell | None:
-    """Find the cell that a line continues: only words, close under an item's row, flush with a cell inside it."""
-    close = row.base - line.base <= _CELL_LEADING * min(row.size, line.size)
-    if not close or len(line.cells) > 1 or len(row.cells) < 3 or _AMOUNT.search(line.text):
-        return None
-    if not _AMOUNT.search(row.cells[-1].text):
-        return None
-    for cell in row.cells[1:-1]:
-        if abs(cell.start - line.cells[0].start) <= _CELL_ALIGNMENT * row.size and _LETTER.search(cell.text):
-            return cell
-    return None
+    return Line(row.base, row.size, cells)
 
 
 def _blank_between(left: Run, right: Run) -> bool:

@@ -1,0 +1,189 @@
+"""Tables without a grid: lines whose cells stand below one another, one logical row for each item.
+
+A table is taken for one only where it is sure: at least two lines of at least three cells that share at least three
+columns, and figures in one of them. A lone item is put together as one line; everything else stays lines.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from kvprep.documents.layout.columns import (
+    Column,
+    add_missing,
+    hit_columns,
+    places,
+    split_at_strips,
+    widen,
+    without_weak,
+)
+from kvprep.documents.layout.figures import has_digit, is_figure, is_value
+from kvprep.documents.layout.rows import Cell, Line
+from kvprep.documents.layout.tablerows import HEAD_STEP, ROW_STEP, table_rows
+
+_MIN_CELLS = 3
+_MIN_ANCHORS = 2
+_MAX_STEP = 5.0
+_MAX_BETWEEN = 14
+_MAX_STRANGE = 2
+_MAX_WRAP = 5
+_ALIGNED = 0.5
+
+
+@dataclass(slots=True)
+class Table:
+    """Lines `[first, end)` of a page, as rows of cells."""
+
+    first: int
+    end: int
+    rows: list[list[str]]
+    is_sure: bool
+    """Else it is one item whose cells wrap."""
+
+
+@dataclass(slots=True)
+class _Region:
+    columns: list[Column]
+    first: int
+    last: int
+    """The last line that surely belongs to it."""
+    anchors: list[Line] = field(default_factory=list)
+    """Lines of at least three cells."""
+    head_end: int = 0
+
+
+def find_tables(lines: Sequence[Line]) -> Iterator[Table]:
+    """Find the tables among a page's lines, top to bottom; they do not overlap."""
+    at = 0
+    taken = 0
+    while at < len(lines):
+        table = _table_at(lines, at, taken) if len(lines[at].cells) >= _MIN_CELLS else None
+        if table is None:
+            at += 1
+            continue
+        yield table
+        at = taken = table.end
+
+
+def _table_at(lines: Sequence[Line], first: int, floor: int) -> Table | None:
+    region = _grow(lines, first)
+    is_sure = _is_sure(region)
+    if not is_sure and not _is_item(lines[first]):
+        return None
+    if is_sure:
+        _grow_upwards(lines, region, floor)
+    start, stop = region.first, region.last + 1 if is_sure else first + 1
+    around = lines[start : stop if is_sure else stop + _MAX_WRAP]
+    columns = split_at_strips(without_weak(region.columns, around, lines[start : region.head_end]), around)
+    rows, num_lines = table_rows(lines[start : stop + _MAX_BETWEEN], stop - start, columns)
+    if not is_sure and num_lines == 1:
+        return None
+    return Table(start, start + num_lines, rows, is_sure and len(rows) > 1)
+
+
+def _grow(lines: Sequence[Line], first: int) -> _Region:
+    """Go down from a line with its cells as columns, as long as lines fit or a fitting one follows soon."""
+    columns = [Column(cell.start, cell.end) for cell in lines[first].cells]
+    region = _Region(columns, first, first, [lines[first]], first + 1)
+    num_strange = 0
+    for index in range(first + 1, len(lines)):
+        line, above = lines[index], lines[index - 1]
+        if _step(above, line) > _MAX_STEP or (_is_like_a_head(line) and not _is_in_head(lines, first, index)):
+            break
+        found = places(line, columns)
+        if found is not None and _is_row(line, columns):
+            widen(columns, line)
+            region.last = index
+            num_strange = 0
+            if len(line.cells) >= _MIN_CELLS:
+                region.anchors.append(line)
+            continue
+        if (
+            found is not None
+            and _step(above, line) <= ROW_STEP
+            and not any(is_figure(cell.text) for cell in line.cells)
+        ):
+            add_missing(columns, line)
+        num_strange += found is None and len(line.cells) >= _MIN_CELLS
+        if num_strange > _MAX_STRANGE or index - region.last > _MAX_BETWEEN:
+            break
+    return region
+
+
+def _step(above: Line, below: Line) -> float:
+    return (above.base - below.base) / max(above.size, below.size)
+
+
+def _is_like_a_head(line: Line) -> bool:
+    return len(line.cells) >= _MIN_CELLS and not any(has_digit(cell.text) for cell in line.cells)
+
+
+def _is_in_head(lines: Sequence[Line], first: int, index: int) -> bool:
+    head = lines[first : index + 1]
+    return all(_step(above, below) <= HEAD_STEP for above, below in pairwise(head)) and not any(
+        has_digit(line.text) for line in head
+    )
+
+
+def _is_row(line: Line, columns: Sequence[Column]) -> bool:
+    if len(line.cells) >= _MIN_CELLS:
+        return True
+    last = line.cells[-1]
+    is_last = hit_columns(last, columns, line.size)[-1:] == [len(columns) - 1]
+    return len(line.cells) == 2 and is_figure(last.text) and is_last
+
+
+def _grow_upwards(lines: Sequence[Line], region: _Region, floor: int) -> None:
+    """Take in the upper lines of a head whose cells have several: close above, without figures, column by column."""
+    columns = region.columns
+    for index in range(region.first - 1, floor - 1, -1):
+        line, below = lines[index], lines[index + 1]
+        inside = columns[0].start - line.size <= line.start and line.end <= columns[-1].end + line.size
+        if _step(line, below) > HEAD_STEP or not inside or has_digit(line.text):
+            return
+        indented = line.start > columns[0].end
+        if places(line, columns) is None or not (indented or len(line.cells) > 1):
+            return
+        widen(columns, line)
+        region.first = index
+
+
+def _is_item(line: Line) -> bool:
+    """Tell whether a line alone is an item of an invoice: it ends with a figure, and has another."""
+    cells = [cell.text for cell in line.cells]
+    return is_figure(cells[-1]) and any(map(is_figure, cells[:-1]))
+
+
+def _is_sure(region: _Region) -> bool:
+    if len(region.anchors) < _MIN_ANCHORS:
+        return False
+    num_aligned = num_figures = 0
+    for number in range(len(region.columns)):
+        cells = list(_column_cells(region, number))
+        num_aligned += _share_an_edge(cells, region.anchors[0].size)
+        below = cells[1:]
+        num_figures += 2 * sum(is_value(cell.text) for cell in below) >= len(below) > 0
+    return num_aligned >= _MIN_CELLS and num_figures > 0
+
+
+def _column_cells(region: _Region, number: int) -> Iterator[Cell]:
+    for line in region.anchors:
+        for cell in line.cells:
+            if number in hit_columns(cell, region.columns, line.size):
+                yield cell
+
+
+_EDGES: tuple[Callable[[Cell], float], ...] = (
+    lambda cell: cell.start,
+    lambda cell: cell.end,
+    lambda cell: (cell.start + cell.end) / 2,
+)
+
+
+def _share_an_edge(cells: Sequence[Cell], size: float) -> bool:
+    """Tell whether two cells start, end or are centred at the same place."""
+    for edge in _EDGES:
+        at = sorted(map(edge, cells))
+        if any(after - before <= _ALIGNED * size for before, after in pairwise(at)):
+            return True
+    return False
