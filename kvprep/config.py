@@ -11,6 +11,7 @@ from kvprep.errors import ConfigError
 
 DAY_SECONDS = 86400.0
 FILE_NAME = "kvprep.toml"
+CODECS = ("none", "lossless", "auto")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", re.I)
@@ -39,6 +40,8 @@ class IngestSection:
     max_bytes: int | None = None
     """Budget for new keys and values; None: half of the free space."""
     refuse_hidden: bool = False
+    codec: str = "none"
+    """How keys and values are stored: one of CODECS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,12 @@ def _count(value: Any) -> int:
     return value
 
 
+def _codec(value: Any) -> str:
+    if value not in CODECS:
+        raise ValueError(f"must be one of {', '.join(CODECS)}")
+    return str(value)
+
+
 def _globs(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError('must be a list, as in ["*.pdf"]')
@@ -215,6 +224,7 @@ _INGEST: dict[str, Parser] = {
     "exclude": _globs,
     "max_bytes": _size,
     "refuse_hidden": _flag,
+    "codec": _codec,
 }
 _ASK: dict[str, Parser] = {"max_new_tokens": _count}
 _SECTIONS: dict[str, Callable[[str, object], Any]] = {
@@ -244,6 +254,8 @@ TEMPLATE = """\
 # exclude = ["drafts/*"]
 # max_bytes = "20GB"                            # budget for new keys and values; half of the free space without it
 # refuse_hidden = true                          # no documents that hide text from a human reader
+# codec = "auto"                                # none, lossless (a third smaller, slower to load), auto (what loads
+#                                               # faster on this disk)
 
 [ttl]
 # default = "30d"                               # 90s, 15m, 12h, 30d, 2w or none

@@ -47,6 +47,7 @@ def test_an_empty_variable_is_none(write) -> None:
         ("[ingest]\njobs = '2'", "ingest.jobs: must be a whole number"),
         ("[ingest]\njobs = true", "ingest.jobs: must be a whole number"),
         ("[ingest]\nrefuse_hidden = 1", "ingest.refuse_hidden: must be true or false"),
+        ('[ingest]\ncodec = "zip"', "ingest.codec: must be one of none, lossless, auto"),
         ("[ingest]\ninclude = '*.pdf'", "ingest.include: must be a list"),
         ("[ingest]\nmax_bytes = 'much'", "ingest.max_bytes: 'much' is no size"),
         ("[ttl]\n'*.pdf' = 'soon'", "ttl.*.pdf: 'soon' is no duration"),

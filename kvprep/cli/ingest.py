@@ -125,6 +125,7 @@ def _settings(session: Session, namespace: Namespace, prune_missing: bool) -> In
         max_bytes=section.max_bytes,
         prune_missing=prune_missing,
         refuse_hidden=section.refuse_hidden,
+        codec=section.codec,
     )
 
 

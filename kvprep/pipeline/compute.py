@@ -19,7 +19,8 @@ from kvprep.reuse.load import load_stretches
 from kvprep.reuse.prefix import StoredPrefix
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
-from kvprep.store.segment import SealedSegment
+from kvprep.store.sealing import SealedSegment
+from kvprep.store.segment import Codec
 from kvprep.types import BlockHash, ContentHash, Piece, PrefillCost, Prompt, PromptTags, TokenIds
 
 
@@ -58,6 +59,7 @@ class Computer:
     block_size: int
     capacity: int
     """Tokens of the longest document, so that the buffer never has to grow."""
+    codec: Codec | None
     progress: Progress
     writer: Writer
     tally: Tally = field(default_factory=Tally)
@@ -114,6 +116,7 @@ class Computer:
             pieces=stretch.pieces,
             cost=cost,
             place=buffer.chunk_view,
+            codec=self.codec,
         )
         self.tally.store_s += time.perf_counter() - began
         self.tally.stored_bytes += segment.num_bytes

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kvprep.codec import Lossless, measure_speeds, pays
 from kvprep.dedupe.exact import DocumentGroup, SeenSource, group_exact, seen
 from kvprep.documents.cage import Cage
 from kvprep.documents.hidden import HIDDEN_TEXT
@@ -57,6 +58,9 @@ class IngestSettings:
     prune_missing: bool = False
     """Remove documents below the given paths whose sources are gone."""
     refuse_hidden: bool = False
+    codec: str = "none"
+    """How keys and values are stored: `none`, `lossless` (about a third smaller, slower to load) or `auto`, which
+    measures this disk and this processor and takes what loads faster."""
 
 
 def ingest(
@@ -264,9 +268,19 @@ class _Ingest:
         prefixes: StoredPrefixes,
     ) -> None:
         longest = max(len(job.prompt.token_ids) for job in jobs)
-        tags, progress = self._template.tags, self._progress
+        codec = self._codec() if engine is not None else None
         with Writer() as writer:
-            computer = Computer(self._namespace, self._files, engine, tags, BLOCK_SIZE, longest, progress, writer)
+            computer = Computer(
+                self._namespace,
+                self._files,
+                engine,
+                self._template.tags,
+                BLOCK_SIZE,
+                longest,
+                codec,
+                self._progress,
+                writer,
+            )
             for turn in planned:
                 job, group = jobs[turn.index], groups[turn.index]
                 job = replace(job, stored=prefixes.exactly(job.prompt.token_ids, turn.stored))
@@ -275,6 +289,11 @@ class _Ingest:
         report.tokens_computed, report.stored_bytes = tally.tokens_computed, tally.stored_bytes
         report.kv_bytes = tally.tokens_computed * self._files.shape.token_bytes
         report.prefill_s, report.store_s = tally.prefill_s, tally.store_s
+
+    def _codec(self) -> Lossless | None:
+        if self._settings.codec == "auto":
+            return Lossless() if pays(measure_speeds(self._namespace.store.path)) else None
+        return Lossless() if self._settings.codec == "lossless" else None
 
     def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord, int], None]:
         def put(entry: EntryRecord, computed: int) -> None:

@@ -3,6 +3,7 @@
 Source: docs/format.md, "What a hit checks"; store-format decision "Exactness": the reference of a load is its replay.
 """
 
+from kvprep.codec import find_codec
 from kvprep.errors import IntegrityError
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.store.entry import EntryRecord, StretchRef
@@ -48,7 +49,7 @@ def _load_stretch(
     with namespace.open_segment(stretch, entry) as reader:
         buffer.reserve(reader.chunk_end(stretch_end))
         with buffer.filling() as target:
-            num_bytes = reader.load(stretch_end, target)
+            num_bytes = reader.load(stretch_end, target, find_codec)
     buffer.set_length(stretch_end)
     return num_bytes
 

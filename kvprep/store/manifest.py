@@ -6,7 +6,7 @@ Source: docs/format.md, "Segment" and "Block order".
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kvprep.errors import AuthenticationFailed
@@ -16,6 +16,7 @@ from kvprep.store.envelope import parse_body
 from kvprep.types import BlockHash, CacheShape, Fingerprint, NamespaceId, Piece, PrefillCost, TokenIds
 
 CHUNK_BYTES = 256 << 10
+NO_CODEC = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Manifest:
     created_at: float
     block_hashes: tuple[BlockHash, ...]
     token_ids: TokenIds = field(repr=False)
+    codec: str = NO_CODEC
+    stored_bytes: tuple[int, ...] = ()
+    """With a codec: bytes of each chunk before sealing; as many as `num_bytes` where the codec declined."""
 
     @property
     def num_tokens(self) -> int:
@@ -53,6 +57,19 @@ class Chunk:
     start: int
     end: int
     num_bytes: int
+    """In the engine's memory."""
+    stored_bytes: int
+    """In the file, before sealing."""
+
+    @property
+    def place(self) -> tuple[int, int, int, int, int]:
+        """Layer, part, head, start and end."""
+        return self.layer, self.part, self.head, self.start, self.end
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the codec made it smaller."""
+        return self.stored_bytes < self.num_bytes
 
 
 def chunk_tokens_for(shape: CacheShape, block_size: int) -> int:
@@ -61,15 +78,32 @@ def chunk_tokens_for(shape: CacheShape, block_size: int) -> int:
     return max(1, CHUNK_BYTES // (row_bytes * block_size)) * block_size
 
 
-def chunks_of(manifest: Manifest) -> Iterator[Chunk]:
-    """List the chunks in file order."""
+def chunks_of(manifest: Manifest) -> list[Chunk]:
+    """List the chunks in file order.
+
+    Raises:
+        ValueError: the sizes that the manifest tells are not those of its chunks.
+    """
+    plain = list(_plain_chunks(manifest))
+    if manifest.codec == NO_CODEC:
+        return plain
+    if len(manifest.stored_bytes) != len(plain):
+        raise ValueError("chunk sizes")
+    chunks = [replace(c, stored_bytes=size) for c, size in zip(plain, manifest.stored_bytes, strict=True)]
+    if any(not 0 < chunk.stored_bytes <= chunk.num_bytes for chunk in chunks):
+        raise ValueError("chunk sizes")
+    return chunks
+
+
+def _plain_chunks(manifest: Manifest) -> Iterator[Chunk]:
     itemsize = manifest.shape.itemsize
     for start, end in block_ranges(manifest.num_tokens, manifest.chunk_tokens):
         for layer, shape in enumerate(manifest.shape.layers):
             for part, dim in enumerate((shape.key_dim, shape.value_dim)):
                 for head in range(shape.num_kv_heads):
                     place = (manifest.first_token + start, manifest.first_token + end)
-                    yield Chunk(layer, part, head, *place, (end - start) * dim * itemsize)
+                    num_bytes = (end - start) * dim * itemsize
+                    yield Chunk(layer, part, head, *place, num_bytes, num_bytes)
 
 
 def manifest_to_bytes(manifest: Manifest) -> bytes:
@@ -83,12 +117,14 @@ def manifest_to_bytes(manifest: Manifest) -> bytes:
         "num_tokens": manifest.num_tokens,
         "chunk_tokens": manifest.chunk_tokens,
         "shape": shape_to_facts(manifest.shape),
-        "codec": "none",
+        "codec": manifest.codec,
         "pieces": [[p.start, p.end] for p in manifest.pieces],
         "cost": asdict(manifest.cost),
         "created_at": manifest.created_at,
         "writer": "",
     }
+    if manifest.codec != NO_CODEC:
+        facts["stored_bytes"] = manifest.stored_bytes
     text = json.dumps(facts, separators=(",", ":"), allow_nan=False).encode()
     tail = b"".join(manifest.block_hashes) + tokens_to_bytes(manifest.token_ids)
     return struct.pack("<I", len(text)) + text + tail
@@ -108,8 +144,8 @@ def manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
         if min(num_tokens, block_size, chunk_tokens) < 1 or chunk_tokens % block_size or first_token % block_size:
             raise ValueError("sizes")
         hash_bytes = 32 * -(-num_tokens // block_size)
-        if len(tail) != hash_bytes + 4 * num_tokens or facts["codec"] != "none":
-            raise ValueError("tail or codec")
+        if len(tail) != hash_bytes + 4 * num_tokens:
+            raise ValueError("tail")
         return Manifest(
             namespace=NamespaceId(bytes.fromhex(facts["namespace"])),
             fingerprint=Fingerprint(bytes.fromhex(facts["fingerprint"])),
@@ -123,6 +159,8 @@ def manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
             created_at=float(facts["created_at"]),
             block_hashes=tuple(BlockHash(tail[i : i + 32]) for i in range(0, hash_bytes, 32)),
             token_ids=tokens_from_bytes(tail[hash_bytes:]),
+            codec=str(facts["codec"]),
+            stored_bytes=tuple(int(size) for size in facts.get("stored_bytes", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise AuthenticationFailed(f"{subject}: manifest makes no sense") from error

@@ -29,7 +29,8 @@ from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably, write_durably
 from kvprep.store.lock import exclusive
 from kvprep.store.manifest import Manifest, chunk_tokens_for
-from kvprep.store.segment import ChunkPlace, SealedSegment, SegmentReader, seal_segment
+from kvprep.store.sealing import SealedSegment, seal_segment
+from kvprep.store.segment import ChunkPlace, Codec, SegmentReader
 from kvprep.store.state import NamespaceState, read_state, write_state
 from kvprep.types import (
     BlockHash,
@@ -142,6 +143,7 @@ class Namespace:
         pieces: Sequence[Piece],
         cost: PrefillCost,
         place: ChunkPlace,
+        codec: Codec | None = None,
     ) -> SealedSegment:
         """Encrypt tokens [start, end) of a prefix out of the engine's memory; nothing is written yet.
 
@@ -154,6 +156,7 @@ class Namespace:
             pieces: how the tokens went through the model.
             cost: what computing them took.
             place: where each run of keys or values lies; read at once and not kept.
+            codec: makes the chunks smaller; None stores them as they are.
         """
         first, last = start // block_size, -(-end // block_size)
         manifest = Manifest(
@@ -170,7 +173,7 @@ class Namespace:
             block_hashes=tuple(hashes[first:last]),
             token_ids=token_ids[start:end],
         )
-        return seal_segment(manifest, self._keys.id_key, place)
+        return seal_segment(manifest, self._keys.id_key, place, codec)
 
     def write_segment(self, segment: SealedSegment) -> StretchRef:
         """Write a sealed segment. Until an entry names it, it is garbage."""

@@ -1,4 +1,4 @@
-"""The segment: sealed keys and values of one stretch of a prefix.
+"""The segment: sealed keys and values of one stretch of a prefix, and how it is read.
 
 A hostile file is expected: every size is checked before memory is taken, nothing in a file chooses code, and no byte
 leaves without having been authenticated at its place.
@@ -10,18 +10,18 @@ import mmap
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from blake3 import blake3
 
 from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, IntegrityError, Truncated
-from kvprep.hashing import block_hash, block_ranges, key_commitment, keyed_id
-from kvprep.store.crypto import TAG_BYTES, Cipher, new_key
-from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version, footer
-from kvprep.store.layout import FORMAT_VERSION
-from kvprep.store.manifest import Chunk, Manifest, chunks_of, manifest_from_bytes, manifest_to_bytes
-from kvprep.types import Buffer, SegmentId
+from kvprep.hashing import block_hash, block_ranges, key_commitment
+from kvprep.store.crypto import TAG_BYTES, Cipher
+from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version
+from kvprep.store.manifest import NO_CODEC, Chunk, chunks_of, manifest_from_bytes
+from kvprep.types import Buffer
 
 SEGMENT_MAGIC = MAGIC + b"s"
 HEADER = struct.Struct("<8sIIQII32s32sQQQQ")
@@ -33,71 +33,31 @@ ChunkPlace = Callable[[int, int, int, int, int], memoryview]
 """(layer, part, head, start, end) → the bytes of tokens [start, end) of one head's keys (part 0) or values (part 1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SealedSegment:
-    """A segment ready to be written."""
+class Codec(Protocol):
+    """Makes the bytes of a chunk fewer, before they are sealed."""
 
-    ident: SegmentId
-    data_key: bytes = field(repr=False)
-    manifest: Manifest
-    parts: tuple[Buffer, ...] = field(repr=False)
+    name: str
 
-    @property
-    def num_bytes(self) -> int:
-        """Size of the file."""
-        return sum(len(part) for part in self.parts)
+    def encode(self, data: Buffer, dtype: str) -> Buffer | None:
+        """Give fewer bytes, or None where it is not worth it."""
 
+    def decode(self, data: Buffer, dtype: str, target: memoryview, *, subject: str) -> None:
+        """Fill `target` with what was encoded.
 
-def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace) -> SealedSegment:
-    """Encrypt a stretch out of the engine's memory under a fresh data key.
-
-    Reads `place` chunk by chunk and keeps no view of it.
-    """
-    data_key = new_key()
-    cipher, commitment = Cipher(data_key), key_commitment(data_key)
-    last = manifest.block_hashes[-1]
-    ident = SegmentId(keyed_id(id_key, "segment", manifest.parent, last, commitment))
-    chunks = list(chunks_of(manifest))
-    body = manifest_to_bytes(manifest)
-    if len(body) > MAX_MANIFEST_BYTES:
-        raise IntegrityError("segment: manifest too large")
-    header, offsets = _header(ident, commitment, len(body) + TAG_BYTES, chunks)
-    root = blake3(header + body).digest()
-    sealed_manifest = cipher.seal(0, body, header)
-    padding = offsets[0] - len(header) - len(sealed_manifest) if chunks else 0
-    area, digests = _seal_chunks(cipher, root, chunks, offsets, place)
-    parts: list[Buffer] = [header, sealed_manifest, bytes(padding), area, digests]
-    return SealedSegment(ident, data_key, manifest, (*parts, footer(parts)))
+        Raises:
+            IntegrityError: it cannot have been encoded here.
+        """
 
 
-def _seal_chunks(
-    cipher: Cipher, root: bytes, chunks: list[Chunk], offsets: list[int], place: ChunkPlace
-) -> tuple[bytearray, bytes]:
-    first = offsets[0]
-    area = bytearray(offsets[-1] - first)
-    view, digests = memoryview(area), bytearray()
-    for index, chunk in enumerate(chunks):
-        start = offsets[index] - first
-        target = view[start : start + chunk.num_bytes + TAG_BYTES]
-        source = place(chunk.layer, chunk.part, chunk.head, chunk.start, chunk.end)
-        cipher.seal_into(index + 1, source, _associated(root, index, len(chunks)), target)
-        digests += blake3(target).digest()
-    return area, bytes(digests)
+FindCodec = Callable[[str], Codec]
+"""Gives the codec that a manifest names; raises UnsupportedFormat."""
 
 
-def _header(ident: SegmentId, commitment: bytes, manifest_bytes: int, chunks: list[Chunk]) -> tuple[bytes, list[int]]:
-    offsets = _offsets(HEADER.size + manifest_bytes, chunks)
-    total = offsets[-1] + DIGEST_BYTES * len(chunks) + FOOTER.size
-    numbers = (offsets[0], offsets[-1], total, 0)
-    header = HEADER.pack(SEGMENT_MAGIC, FORMAT_VERSION, 0, manifest_bytes, len(chunks), 0, ident, commitment, *numbers)
-    return header, offsets
-
-
-def _offsets(start: int, chunks: list[Chunk]) -> list[int]:
+def chunk_offsets(start: int, chunks: list[Chunk]) -> list[int]:
     """Offset of each chunk, and at the end that of the digest table."""
     offsets = [_align(start)]
     for chunk in chunks:
-        offsets.append(_align(offsets[-1] + chunk.num_bytes + TAG_BYTES))
+        offsets.append(_align(offsets[-1] + chunk.stored_bytes + TAG_BYTES))
     return offsets
 
 
@@ -105,7 +65,8 @@ def _align(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def _associated(root: bytes, index: int, count: int) -> bytes:
+def associated_data(root: bytes, index: int, count: int) -> bytes:
+    """Bind chunk `index` of `count` to the header and manifest whose hash is `root`."""
     return root + struct.pack("<II", index, count)
 
 
@@ -140,32 +101,44 @@ class SegmentReader:
         sealed = self._view[HEADER.size : HEADER.size + header.manifest_bytes]
         body = self._cipher.open(0, sealed, raw, subject=self.subject)
         self.manifest = manifest_from_bytes(body, subject=self.subject)
-        self.chunks = list(chunks_of(self.manifest))
+        try:
+            self.chunks = chunks_of(self.manifest)
+        except ValueError as error:
+            raise AuthenticationFailed(f"{self.subject}: manifest makes no sense") from error
         self._root = blake3(raw + body).digest()
-        self._offsets = _offsets(HEADER.size + header.manifest_bytes, self.chunks)
+        self._offsets = chunk_offsets(HEADER.size + header.manifest_bytes, self.chunks)
         if len(self.chunks) != header.num_chunks or self._offsets[-1] != header.digests_at:
             raise AuthenticationFailed(f"{self.subject}: chunk places differ from the header")
 
-    def load(self, end: int, place: ChunkPlace) -> int:
-        """Decrypt every chunk that holds tokens below `end` straight into `place`.
+    def load(self, end: int, place: ChunkPlace, find_codec: FindCodec) -> int:
+        """Decrypt every chunk that holds tokens below `end` straight into `place`, or through the codec.
 
         Args:
             end: position in the prefix; chunks reach to `chunk_end(end)`, so the caller's memory must too.
             place: writable bytes of each run.
+            find_codec: asked only where the segment has a codec.
 
         Returns:
             Bytes read.
 
         Raises:
-            AuthenticationFailed: a chunk is not what was sealed here. What `place` holds is then rubbish.
+            IntegrityError: a chunk is not what was sealed here. What `place` holds is then rubbish.
+            UnsupportedFormat: a codec that `find_codec` does not know.
         """
+        codec = None if self.manifest.codec == NO_CODEC else find_codec(self.manifest.codec)
+        scratch = memoryview(bytearray(max(c.stored_bytes for c in self.chunks))) if codec else memoryview(b"")
         num_bytes = 0
         for index, chunk in enumerate(self.chunks):
             if chunk.start >= end:
                 break
-            target = place(chunk.layer, chunk.part, chunk.head, chunk.start, chunk.end)
-            self._open_chunk(index, target)
-            num_bytes += chunk.num_bytes
+            target = place(*chunk.place)
+            if codec is not None and chunk.is_encoded:
+                encoded = scratch[: chunk.stored_bytes]
+                self._open_chunk(index, encoded)
+                codec.decode(encoded, self.manifest.shape.dtype, target, subject=self._name(index))
+            else:
+                self._open_chunk(index, target)
+            num_bytes += chunk.stored_bytes
         return num_bytes
 
     def chunk_end(self, end: int) -> int:
@@ -181,9 +154,9 @@ class SegmentReader:
             IntegrityError: anything differs.
         """
         check_footer(self._view, subject=self.subject)
-        scratch = bytearray(max(c.num_bytes for c in self.chunks))
+        scratch = bytearray(max(c.stored_bytes for c in self.chunks))
         for index, chunk in enumerate(self.chunks):
-            self._open_chunk(index, memoryview(scratch)[: chunk.num_bytes])
+            self._open_chunk(index, memoryview(scratch)[: chunk.stored_bytes])
             self._check_digest(index, chunk)
         self._check_padding()
         self._check_hashes()
@@ -191,20 +164,23 @@ class SegmentReader:
 
     def _open_chunk(self, index: int, target: memoryview) -> None:
         start = self._offsets[index]
-        sealed = self._view[start : start + self.chunks[index].num_bytes + TAG_BYTES]
-        associated = _associated(self._root, index, len(self.chunks))
-        self._cipher.open_into(index + 1, sealed, associated, target, subject=f"{self.subject}: chunk {index}")
+        sealed = self._view[start : start + self.chunks[index].stored_bytes + TAG_BYTES]
+        associated = associated_data(self._root, index, len(self.chunks))
+        self._cipher.open_into(index + 1, sealed, associated, target, subject=self._name(index))
+
+    def _name(self, index: int) -> str:
+        return f"{self.subject}: chunk {index}"
 
     def _check_digest(self, index: int, chunk: Chunk) -> None:
         start = self._offsets[index]
         at = self._offsets[-1] + index * DIGEST_BYTES
-        digest = blake3(self._view[start : start + chunk.num_bytes + TAG_BYTES]).digest()
+        digest = blake3(self._view[start : start + chunk.stored_bytes + TAG_BYTES]).digest()
         if digest != self._view[at : at + DIGEST_BYTES]:
             raise HashMismatch(f"{self.subject}: digest of chunk {index} differs")
 
     def _check_padding(self) -> None:
         ends = [HEADER.size + HEADER.unpack_from(self._view)[3]]
-        ends += [o + c.num_bytes + TAG_BYTES for o, c in zip(self._offsets, self.chunks, strict=False)]
+        ends += [o + c.stored_bytes + TAG_BYTES for o, c in zip(self._offsets, self.chunks, strict=False)]
         for end, start in zip(ends, self._offsets, strict=True):
             if any(self._view[end:start]):
                 raise IntegrityError(f"{self.subject}: padding is not zero")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kvprep.codec import find_codec
 from kvprep.hashing import content_hash, drift_hash, fingerprint
 from kvprep.store import envelope
 from kvprep.store.entry import DocumentRecord, EntryRecord, SourceRecord, StretchRef
@@ -154,7 +155,7 @@ def load(ns: Namespace, ident: EntryId) -> list[bytes] | None:
     memory = Memory(entry.shape, entry.num_tokens + 4096)
     for stretch in entry.stretches:
         with ns.open_segment(stretch, entry) as reader:
-            reader.load(min(stretch.last_block * BLOCK, entry.num_tokens), memory.place)
+            reader.load(min(stretch.last_block * BLOCK, entry.num_tokens), memory.place, find_codec)
     return memory.first(entry.num_tokens)
 
 

@@ -4,12 +4,20 @@ from pathlib import Path
 import pytest
 from store_makers import BLOCK, COST, MODEL, SHAPE, TINY, Memory, changed, flipped, tokens, with_new_footer
 
-from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, IntegrityError, StoreError
+from kvprep.codec import Lossless, find_codec
+from kvprep.errors import (
+    AuthenticationFailed,
+    DanglingEntry,
+    HashMismatch,
+    IntegrityError,
+    StoreError,
+    UnsupportedFormat,
+)
 from kvprep.hashing import block_hashes, block_root
-from kvprep.store import segment
 from kvprep.store.envelope import FOOTER
 from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for
-from kvprep.store.segment import SealedSegment, SegmentReader
+from kvprep.store.sealing import SealedSegment, seal_segment
+from kvprep.store.segment import SegmentReader
 from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
 
 ID_KEY = b"i" * 32
@@ -48,7 +56,7 @@ def reader(path: Path, sealed: SealedSegment) -> SegmentReader:
 def load(path: Path, sealed: SealedSegment, end: int) -> list[bytes]:
     with reader(path, sealed) as opened:
         memory = Memory(opened.manifest.shape, opened.chunk_end(end))
-        opened.load(end, memory.place)
+        opened.load(end, memory.place, find_codec)
         return memory.first(end)
 
 
@@ -56,7 +64,7 @@ def load(path: Path, sealed: SealedSegment, end: int) -> list[bytes]:
 def tiny(tmp_path: Path) -> tuple[Path, SealedSegment, Memory]:
     """Two chunks each of keys and values, the last block short."""
     memory = Memory(TINY, 70, seed=1)
-    sealed = segment.seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
     return write(tmp_path, sealed), sealed, memory
 
 
@@ -66,7 +74,7 @@ def tiny(tmp_path: Path) -> tuple[Path, SealedSegment, Memory]:
 def test_what_is_sealed_is_what_loads_bit_for_bit(tmp_path: Path, dtype: str, count: int, chunk_tokens: int) -> None:
     shape = replace(SHAPE, dtype=dtype)
     memory = Memory(shape, count, seed=2)
-    sealed = segment.seal_segment(manifest_of(count, shape, chunk_tokens=chunk_tokens), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(count, shape, chunk_tokens=chunk_tokens), ID_KEY, memory.place)
     path = write(tmp_path, sealed)
     assert path.stat().st_size == sealed.num_bytes
     assert load(path, sealed, count) == memory.first(count)
@@ -76,21 +84,21 @@ def test_what_is_sealed_is_what_loads_bit_for_bit(tmp_path: Path, dtype: str, co
 
 def test_a_part_is_loaded_up_to_the_end_of_its_group(tmp_path: Path) -> None:
     memory = Memory(SHAPE, 200, seed=2)
-    sealed = segment.seal_segment(manifest_of(200, SHAPE), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(200, SHAPE), ID_KEY, memory.place)
     path = write(tmp_path, sealed)
     with reader(path, sealed) as opened:
         assert [opened.chunk_end(end) for end in (1, 64, 65, 193, 200)] == [64, 64, 128, 200, 200]
-        assert opened.load(65, Memory(SHAPE, 128).place) == 128 * SHAPE.token_bytes
+        assert opened.load(65, Memory(SHAPE, 128).place, find_codec) == 128 * SHAPE.token_bytes
     assert load(path, sealed, 65) == memory.first(65)
 
 
 def test_a_segment_inside_a_prefix_lands_at_its_own_tokens(tmp_path: Path) -> None:
     memory = Memory(SHAPE, 300, seed=3)
-    sealed = segment.seal_segment(manifest_of(172, SHAPE, first_block=2), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(172, SHAPE, first_block=2), ID_KEY, memory.place)
     path = write(tmp_path, sealed)
     target = Memory(SHAPE, 300)
     with reader(path, sealed) as opened:
-        opened.load(300, target.place)
+        opened.load(300, target.place, find_codec)
     for key, run in target.runs.items():
         assert not run[:, :128].any()
         assert (run[:, 128:] == memory.runs[key][:, 128:]).all()
@@ -134,7 +142,7 @@ def test_a_cut_anywhere_is_found(tiny: tuple[Path, SealedSegment, Memory]) -> No
 
 def chunk_ranges(path: Path, sealed: SealedSegment) -> list[tuple[int, int]]:
     with reader(path, sealed) as opened:
-        return [(at, at + chunk.num_bytes + 16) for at, chunk in zip(opened._offsets, opened.chunks, strict=False)]
+        return [(at, at + chunk.stored_bytes + 16) for at, chunk in zip(opened._offsets, opened.chunks, strict=False)]
 
 
 def with_piece(data: bytes, where: tuple[int, int], piece: bytes) -> bytes:
@@ -143,7 +151,7 @@ def with_piece(data: bytes, where: tuple[int, int], piece: bytes) -> bytes:
 
 def test_no_chunk_opens_at_another_place_of_its_segment(tmp_path: Path) -> None:
     memory = Memory(SHAPE, 128, seed=4)
-    sealed = segment.seal_segment(manifest_of(128, SHAPE), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(128, SHAPE), ID_KEY, memory.place)
     path = write(tmp_path, sealed)
     data, ranges = path.read_bytes(), chunk_ranges(path, sealed)
     tried = 0
@@ -161,7 +169,7 @@ def test_no_chunk_opens_at_another_place_of_its_segment(tmp_path: Path) -> None:
 
 def test_no_chunk_opens_in_another_segment(tmp_path: Path) -> None:
     memory = Memory(SHAPE, 128, seed=4)
-    one, two = (segment.seal_segment(manifest_of(128, SHAPE), ID_KEY, memory.place) for _ in range(2))
+    one, two = (seal_segment(manifest_of(128, SHAPE), ID_KEY, memory.place) for _ in range(2))
     first, second = write(tmp_path, one), write(tmp_path, two)
     theirs = second.read_bytes()
     for where in chunk_ranges(first, one):
@@ -172,14 +180,14 @@ def test_no_chunk_opens_in_another_segment(tmp_path: Path) -> None:
 
 def test_two_sealings_share_neither_key_nor_name() -> None:
     memory = Memory(TINY, 64, seed=4)
-    one, two = (segment.seal_segment(manifest_of(64, TINY), ID_KEY, memory.place) for _ in range(2))
+    one, two = (seal_segment(manifest_of(64, TINY), ID_KEY, memory.place) for _ in range(2))
     assert one.data_key != two.data_key
     assert one.ident != two.ident
 
 
 def test_a_swapped_segment_is_refused(tiny: tuple[Path, SealedSegment, Memory], tmp_path: Path) -> None:
     path, sealed, memory = tiny
-    other = segment.seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
+    other = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
     path.write_bytes(b"".join(other.parts))
     with pytest.raises(IntegrityError):
         reader(path, sealed)
@@ -205,7 +213,7 @@ def test_a_missing_file_dangles(tiny: tuple[Path, SealedSegment, Memory]) -> Non
 def test_a_manifest_whose_hashes_are_not_those_of_its_tokens_is_found(tmp_path: Path) -> None:
     manifest = manifest_of(70, TINY)
     lying = replace(manifest, token_ids=tokens(70, seed=9))
-    sealed = segment.seal_segment(lying, ID_KEY, Memory(TINY, 70, seed=1).place)
+    sealed = seal_segment(lying, ID_KEY, Memory(TINY, 70, seed=1).place)
     with reader(write(tmp_path, sealed), sealed) as opened, pytest.raises(HashMismatch):
         opened.check()
 
@@ -220,8 +228,74 @@ def test_a_chunk_is_at_most_256_kib_of_whole_blocks(dim: int, expected: int) -> 
 
 def test_a_segment_keeps_no_hold_of_the_engines_memory() -> None:
     memory = Memory(TINY, 70, seed=1)
-    sealed = segment.seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
     before = b"".join(sealed.parts)
     for run in memory.runs.values():
         run[:] = 0
     assert b"".join(sealed.parts) == before
+
+
+class Odd(Lossless):
+    """Encodes every second chunk, as if the others gained too little."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = 0
+
+    def encode(self, data: object, dtype: str) -> bytes | None:
+        self.turn += 1
+        return super().encode(data, dtype) if self.turn % 2 else None
+
+
+def with_few_exponents(memory: Memory, itemsize: int = 2) -> Memory:
+    """Make numbers that a codec can make smaller, as those of a model are: their high bytes take four values."""
+    for run in memory.runs.values():
+        run[..., itemsize - 1 :: itemsize] &= 3
+    return memory
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize("count", [1, 64, 65, 200])
+@pytest.mark.parametrize("codec", [Lossless, Odd])
+def test_what_a_codec_made_smaller_loads_bit_for_bit(
+    tmp_path: Path, dtype: str, count: int, codec: type[Lossless]
+) -> None:
+    shape = replace(SHAPE, dtype=dtype)
+    memory = with_few_exponents(Memory(shape, count, seed=2), shape.itemsize)
+    plain = seal_segment(manifest_of(count, shape), ID_KEY, memory.place)
+    sealed = seal_segment(manifest_of(count, shape), ID_KEY, memory.place, codec())
+    path = write(tmp_path, sealed)
+    assert load(path, sealed, count) == memory.first(count)
+    with reader(path, sealed) as opened:
+        assert opened.check() == 6 * -(-count // BLOCK)
+        assert any(chunk.is_encoded for chunk in opened.chunks) or count == 1
+    assert count < 64 or sealed.num_bytes < plain.num_bytes
+
+
+def test_an_encoded_segment_is_found_damaged_by_any_flipped_byte(tmp_path: Path) -> None:
+    memory = with_few_exponents(Memory(TINY, 70, seed=1))
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place, Lossless())
+    path = write(tmp_path, sealed)
+    data = path.read_bytes()
+    for at in range(len(data)):
+        path.write_bytes(flipped(data, at, at % 8))
+        with pytest.raises(StoreError), reader(path, sealed) as opened:
+            opened.check()
+
+
+def test_a_codec_of_a_later_release_is_an_unsupported_format(tmp_path: Path) -> None:
+    memory = with_few_exponents(Memory(TINY, 70, seed=1))
+    later = Lossless()
+    later.name = "planes-next"
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place, later)
+    path = write(tmp_path, sealed)
+    with pytest.raises(UnsupportedFormat, match="planes-next"):
+        load(path, sealed, 70)
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (0,) * 8, (1 << 40,) * 8])
+def test_chunk_sizes_that_make_no_sense_are_refused(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    """Sealed by us all the same: whoever holds the key may still write nonsense."""
+    manifest = replace(manifest_of(70, TINY), codec="planes-zstd", stored_bytes=sizes)
+    with pytest.raises((ValueError, AuthenticationFailed)):
+        seal_segment(manifest, ID_KEY, Memory(TINY, 70).place)
