@@ -19,7 +19,7 @@ def differences(invoice: InvoiceTree, text: str) -> Iterator[str]:
     """Yield the names of terms that a text lacks, such as `Grand total` or `Line items 2: Amount`; never a value."""
     printed = PrintedText(text)
     num_rows: Counter[str] = Counter()
-    for record in rendering.records(invoice):
+    for record in rendering.records(invoice, only_printed=True):
         heading = record.section.heading
         num_rows[heading] += 1
         for fact in record.facts:
@@ -28,11 +28,10 @@ def differences(invoice: InvoiceTree, text: str) -> Iterator[str]:
 
 
 def _is_printed(fact: Fact, printed: PrintedText) -> bool:
-    has = {
-        Printed.UNSURE: lambda _: True,
+    asked = {
         Printed.NUMBER: printed.has_number,
         Printed.NAME: printed.has_name,
         Printed.DATE: printed.has_date,
         Printed.AMOUNT: printed.has_amount,
     }[fact.term.printed]
-    return all(has(text) for text in fact.texts)
+    return all(asked(text) for text in fact.texts)

@@ -4,23 +4,27 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-_NUMBER = re.compile(r"\d+(?:[.,'’]\d+)*")
+_NUMBER = re.compile(r"[0-9]+(?:[.,'’][0-9]+)*")
 # `1 234,56` may also be the quantity 1 beside the amount 234,56: both readings count.
-_SPACED_NUMBER = re.compile(r"(?<!\d)(?=(\d{1,3}(?:\s\d{3}){1,4}(?:[.,]\d+)?))")
-_GROUPED = re.compile(r"\d{1,3}(?:([.,'’])\d{3})(?:\1\d{3})*")
-_LONGEST_NUMBER = 40
+_SPACED_NUMBER = re.compile(r"(?<![0-9])(?=([0-9]{1,3}(?:\s[0-9]{3}){1,4}(?:[.,][0-9]+)?))")
+_GROUPED = re.compile(r"[0-9]{1,3}([.,'’])[0-9]{3}(?:\1[0-9]{3})*")
+_LONGEST_NUMBER = 24
+_XML_AMOUNT = re.compile(r"[+-]?([0-9]{1,15}(?:\.[0-9]{1,8})?)(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_ID = 200
 
-_XML_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
-_PRINTED_DATE = re.compile(r"(?<!\d)(\d{1,4})\s?[./-]\s?(\d{1,2})\s?[./-]\s?(\d{4}|\d{1,2})(?!\d)")
-_COMPACT_DATE = re.compile(r"(?<!\d)(?:(20\d\d)(\d\d)(\d\d)|(\d\d)(\d\d)(20\d\d))(?!\d)")
+_XML_DATE = re.compile(r"([0-9]{4})-?([0-9][0-9])-?([0-9][0-9])")
+_NUMERIC_DATE = re.compile(r"(?<![0-9])([0-9]{1,4})\s?[./-]\s?([0-9]{1,2})\s?[./-]\s?([0-9]{4}|[0-9]{1,2})(?![0-9])")
+_COMPACT_DATE = re.compile(
+    r"(?<![0-9])(?:(20[0-9][0-9])([0-9][0-9])([0-9][0-9])|([0-9][0-9])([0-9][0-9])(20[0-9][0-9]))(?![0-9])"
+)
 _DAY_MONTH_YEAR = re.compile(
     r"(?<!\d)(\d{1,2})(?:\.|st|nd|rd|th|er)?[\s-]?(?:de\s)?([^\W\d_]{3,10})\.?[,\s-]{0,2}(?:de\s)?(\d{4}|\d\d)(?!\d)"
 )
 _MONTH_DAY_YEAR = re.compile(r"([^\W\d_]{3,10})\.?[\s-](\d{1,2})(?:st|nd|rd|th)?[,\s-]{1,2}(\d{4})(?!\d)")
+_PRINTED_DATES = (_NUMERIC_DATE, _COMPACT_DATE, _DAY_MONTH_YEAR, _MONTH_DAY_YEAR)
 # The beginnings of months' names without accents, in German, English, French, Italian, Spanish, Portuguese and Dutch.
 _MONTHS = {
     beginning: number
@@ -46,13 +50,12 @@ _MONTHS = {
 
 
 class PrintedText:
-    """A printed text, ready to be asked what stands in it. Each question costs the same, however long the text is."""
+    """A printed text, ready to be asked what stands in it."""
 
     def __init__(self, text: str) -> None:
         """Index a text; the bars of Markdown tables are no part of it."""
         self._text = _plain(text.replace("\\|", "|"))
         self._amounts = frozenset(_amounts(self._text))
-        self._dates = frozenset(_dates(self._text))
         self._words = frozenset(_WORD.findall(self._text))
         self._squeezed = "".join(_WORD.findall(self._text))
 
@@ -62,9 +65,15 @@ class PrintedText:
         return amount is None or amount == 0 or bool(self._amounts & {amount, amount.quantize(Decimal("0.01"))})
 
     def has_date(self, written: str) -> bool:
-        """Tell whether a date as XML writes it is printed in one of the usual forms; 05/04 may be either."""
+        """Tell whether a date as XML writes it is printed in one of the usual forms; 05/04 may be either.
+
+        Other forms than year, month and day are not looked up.
+        """
         parts = _XML_DATE.match(written)
-        return parts is None or _date(*parts.groups()) in (None, *self._dates)
+        if parts is None:
+            return True
+        wanted = _date(*parts.groups())
+        return wanted is not None and any(wanted in _dates(pattern, self._text) for pattern in _PRINTED_DATES)
 
     def has_number(self, written: str) -> bool:
         """Tell whether an identifier is printed, whatever stands between its letters and digits."""
@@ -74,9 +83,10 @@ class PrintedText:
         characters = "".join(_WORD.findall(_plain(written)))[:_LONGEST_ID]
         if characters not in self._squeezed:
             return False
-        # The digits must not be a part of a longer number.
-        spaced = r"[\W_]*".join(map(re.escape, characters))
-        return re.search(rf"(?<!\d){spaced}(?!\d)" if characters.isdigit() else spaced, self._text) is not None
+        # A number at either end must not be a part of a longer one.
+        before = r"(?<!\d)" if characters[:1].isdigit() else ""
+        after = r"(?!\d)" if characters[-1:].isdigit() else ""
+        return re.search(before + r"[\W_]*".join(map(re.escape, characters)) + after, self._text) is not None
 
     def has_name(self, written: str) -> bool:
         """Tell whether a name is printed: in one piece, or in words that a layout has parted."""
@@ -90,10 +100,8 @@ def _plain(text: str) -> str:
 
 
 def _decimal(written: str) -> Decimal | None:
-    try:
-        return abs(Decimal(written.split()[0])).normalize() if len(written) <= _LONGEST_NUMBER else None
-    except (InvalidOperation, IndexError):
-        return None
+    match = _XML_AMOUNT.match(written)
+    return Decimal(match.group(1)).normalize() if match else None
 
 
 def _amounts(text: str) -> Iterator[Decimal]:
@@ -114,11 +122,10 @@ def _readings(number: str) -> Iterator[Decimal]:
         yield Decimal(re.sub(r"[^0-9]", "", number)).normalize()
 
 
-def _dates(text: str) -> Iterator[date]:
-    for pattern in (_PRINTED_DATE, _COMPACT_DATE, _DAY_MONTH_YEAR, _MONTH_DAY_YEAR):
-        for match in pattern.finditer(text):
-            parts = [part for part in match.groups() if part]
-            yield from filter(None, (_date(*order) for order in (parts, parts[::-1], (parts[2], parts[0], parts[1]))))
+def _dates(pattern: re.Pattern[str], text: str) -> Iterator[date | None]:
+    for match in pattern.finditer(text):
+        parts = [part for part in match.groups() if part]
+        yield from (_date(*order) for order in (parts, parts[::-1], (parts[2], parts[0], parts[1])))
 
 
 def _date(year: str, month: str, day: str) -> date | None:

@@ -41,11 +41,12 @@ class Record:
     facts: tuple[Fact, ...]
 
 
-def records(invoice: InvoiceTree) -> Iterator[Record]:
-    """Yield what the invoice says in terms that have a label."""
+def records(invoice: InvoiceTree, *, only_printed: bool = False) -> Iterator[Record]:
+    """Yield what the invoice says in terms that have a label, or only in those that a page surely prints."""
     for section in ubl.SECTIONS if invoice.is_ubl else cii.SECTIONS:
-        for element in found(invoice.root, section.path):
-            facts = tuple(fact for term in section.terms if (fact := _fact(term, element, invoice)))
+        terms = [term for term in section.terms if not only_printed or term.printed is not Printed.UNSURE]
+        for element in found(invoice.root, section.path) if terms else ():
+            facts = tuple(fact for term in terms if (fact := _fact(term, element, invoice)))
             if facts:
                 yield Record(section, facts)
 

@@ -23,8 +23,11 @@ BROKEN_ATTACHMENT = "broken-attachment"
 _EINVOICE_NAMES = frozenset({"factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml", "order-x.xml"})
 _Source = Callable[["pypdf.PdfReader"], Iterator[tuple[str, Any]]]
 
-_MARKS = (b"/EF", b"/ObjStm")
-"""One of them stands in every PDF with embedded files, the second where objects are packed."""
+# Objects may be packed; what stands in them shows only after unpacking.
+_PACKED = b"/ObjStm"
+_EMBEDDED = (b"/EF", _PACKED)
+_PINNED = (b"/FileAttachment", _PACKED)
+"""One of these stands in every PDF with embedded files, and with files pinned to a page."""
 _MAX_FILES = 200
 _MAX_TREE_NODES = 1000
 _MAX_EINVOICE_BYTES = 16 * 1024 * 1024
@@ -47,11 +50,10 @@ def attachments(data: bytes, text: str, limits: Limits) -> Attachments:
         limits: `expanded_bytes` holds for all files together.
     """
     result = Attachments()
-    if not any(mark in data for mark in _MARKS):
+    if not any(mark in data for mark in _EMBEDDED):
         return result
     try:
-        document = opened(data)
-        streams = _streams(document)
+        streams = _streams(opened(data), may_pin=any(mark in data for mark in _PINNED))
     except PypdfTrouble:
         return result
     names: set[str] = set()
@@ -94,9 +96,9 @@ def _einvoice_findings(name: str, content: bytes, text: str) -> list[TextFinding
     return [TextFinding(EINVOICE_DIFFERS, 1, f"{name}: {term}") for term in terms]
 
 
-def _streams(document: "pypdf.PdfReader") -> list[tuple[str, Any]]:
+def _streams(document: "pypdf.PdfReader", *, may_pin: bool) -> list[tuple[str, Any]]:
     """Find name and stream of each embedded file once, wherever it is mentioned; a broken place costs only itself."""
-    sources: tuple[_Source, ...] = (_by_name, _associated, _pinned)
+    sources: tuple[_Source, ...] = (_by_name, _associated, *([_pinned] if may_pin else []))
     found: dict[int, tuple[str, Any]] = {}
     for source in sources:
         try:
