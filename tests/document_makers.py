@@ -1,7 +1,8 @@
 """Real files for the tests of reading, made by the libraries that people make them with."""
 
 import io
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 
 import docx
 import pypdf
@@ -48,7 +49,7 @@ def encrypted(data: bytes, *, user: str, owner: str) -> bytes:
     """Put a PDF under passwords."""
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(data))
     writer.encrypt(user, owner, algorithm="AES-256")
-    return _written(writer)
+    return written(writer)
 
 
 def rewritten(data: bytes) -> bytes:
@@ -57,10 +58,11 @@ def rewritten(data: bytes) -> bytes:
     for page in reversed(pypdf.PdfReader(io.BytesIO(data)).pages):
         writer.insert_page(page, 0)
     writer.add_metadata({"/Title": "another title", "/Producer": "another program"})
-    return _written(writer)
+    return written(writer)
 
 
-def _written(writer: pypdf.PdfWriter) -> bytes:
+def written(writer: pypdf.PdfWriter) -> bytes:
+    """Save a PDF into bytes."""
     buffer = io.BytesIO()
     writer.write(buffer)
     return buffer.getvalue()
@@ -113,3 +115,19 @@ def tbl(*rows: Sequence[str]) -> str:
 def tr(*cells: str) -> str:
     """Write a row of cells."""
     return "<w:tr>" + "".join(f"<w:tc>{cell}</w:tc>" for cell in cells) + "</w:tr>"
+
+
+def with_parts(data: bytes, parts: Mapping[str, bytes]) -> bytes:
+    """Write a package again with these parts in place of its own of the same name, or beside them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        kept = {name: source.read(name) for name in source.namelist()}
+        for name, content in {**kept, **parts}.items():
+            target.writestr(name, content)
+    return buffer.getvalue()
+
+
+def part_of(data: bytes, name: str) -> bytes:
+    """Take one part out of a package."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        return source.read(name)

@@ -32,6 +32,7 @@ _MAX_FILES = 200
 _MAX_TREE_NODES = 1000
 _MAX_EINVOICE_BYTES = 16 * 1024 * 1024
 _MAX_FINDINGS = 20
+_NOTHING_PACKED_BYTES = 16
 
 
 @dataclass
@@ -75,9 +76,11 @@ def _unpacked(stream: Any, max_bytes: int) -> bytes | None:
     try:
         with contained():
             content: bytes = stream.get_data()
+            # pypdf gives nothing for what it cannot unpack.
+            is_broken = not content and len(stream._data) > _NOTHING_PACKED_BYTES
     except PypdfTrouble:
         return None
-    return content if len(content) <= max_bytes else None
+    return None if is_broken or len(content) > max_bytes else content
 
 
 def _einvoice_findings(name: str, content: bytes, text: str) -> list[TextFinding]:
