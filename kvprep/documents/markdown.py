@@ -1,6 +1,8 @@
 """Markdown that readers write: one way to write a table, whatever the format it comes from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from kvprep.documents.base import Block, BlockKind
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -21,9 +23,26 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def titled_table(rows: Sequence[Sequence[str]], width: int) -> Iterator[Block]:
+    """Write rows as lines and a table: what stands above the table has at most half as many values as it has.
+
+    Args:
+        rows: values of a sheet or a file of separated values, row by row.
+        width: how many values a row of the table has.
+    """
+    start = next((index for index, row in enumerate(rows) if 2 * _num_filled(row) > width), 0)
+    for row in rows[:start]:
+        yield Block(" ".join(" ".join(row).split()), BlockKind.LINE)
+    yield Block(table(rows[start:]), BlockKind.TABLE)
+
+
 def cell_text(text: str) -> str:
     """Write a cell's text on one line, with nothing in it that would end the cell."""
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _num_filled(row: Sequence[str]) -> int:
+    return sum(1 for value in row if value.strip())
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -3,12 +3,12 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from kvprep.documents.base import Block, BlockKind, Extracted, Kind, Limits
-from kvprep.documents.markdown import table
+from kvprep.documents.base import Block, Extracted, Kind, Limits
+from kvprep.documents.markdown import titled_table
 from kvprep.documents.readers.text import decode
 
 # In this order where two fit equally well: a comma may be a decimal sign, a bar or a tab is hardly ever anything else.
@@ -48,8 +48,11 @@ class _Dialect:
     width: int
 
     def rows(self, text: str) -> list[Row]:
-        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator, quoting=quoting)
+        source = io.StringIO(text, newline="")
+        if self.quoted:
+            lines = csv.reader(source, delimiter=self.separator)
+        else:
+            lines = csv.reader(source, delimiter=self.separator, quoting=csv.QUOTE_NONE)
         return [row for row in lines if any(map(str.strip, row))]
 
 
@@ -60,9 +63,7 @@ def _blocks(text: str) -> Iterator[Block]:
     if dialect is None or not rows:
         yield Block(text)
         return
-    start = _table_start(rows, dialect.width)
-    yield from (Block(" ".join(" ".join(row).split()), BlockKind.LINE) for row in rows[:start])
-    yield Block(table(rows[start:]), BlockKind.TABLE)
+    yield from titled_table(rows, dialect.width)
 
 
 def _named_separator(text: str) -> tuple[str, str]:
@@ -97,11 +98,3 @@ def _rows(text: str, dialect: _Dialect) -> list[Row]:
     except csv.Error:
         return []
     return rows if len(rows) * max(map(len, rows), default=0) <= _MAX_CELLS else []
-
-
-def _table_start(rows: Sequence[Row], width: int) -> int:
-    """Find the first row of the table: what stands above it has at most half as many values."""
-    for index, row in enumerate(rows):
-        if 2 * sum(1 for value in row if value.strip()) > width:
-            return index
-    return 0
