@@ -75,14 +75,15 @@ class TorchBuffer:
 
     def chunk_view(self, layer: int, part: int, head: int, start: int, end: int) -> memoryview:
         """Show the bytes of tokens [start, end) of one head."""
-        run = self._run(layer, part, head, start, end)
-        return _bytes_of(run.cpu() if self._is_staged else run)
+        if self._is_staged:
+            return _bytes_of(self._run(layer, part, head, start, end).cpu())
+        return self._slice(layer, part, head, start, end)
 
     @contextmanager
     def filling(self) -> Iterator[ChunkTarget]:
         """Fill tokens from outside."""
         if not self._is_staged:
-            yield self.chunk_view
+            yield self._slice
             return
         staged: list[tuple[torch.Tensor, torch.Tensor]] = []
         yield self._staging(staged)
@@ -102,12 +103,19 @@ class TorchBuffer:
 
         return target
 
+    def _slice(self, layer: int, part: int, head: int, start: int, end: int) -> memoryview:
+        """Cut a run of tokens out of the memory's bytes; a load does so hundreds of times, and tensors take longer."""
+        held = self.layers[layer]
+        _check_run(held.capacity, part, start, end)
+        heads, row_bytes = held.memory[part].shape[1], held.memory[part].shape[3] * self.shape.itemsize
+        if not 0 <= head < heads:
+            raise ValueError(f"head {head} of {heads}")
+        first = head * held.capacity
+        return held.bytes[part][(first + start) * row_bytes : (first + end) * row_bytes]  # type: ignore[no-any-return]
+
     def _run(self, layer: int, part: int, head: int, start: int, end: int) -> "torch.Tensor":
         """Find tokens [start, end) of one head, shape (end - start, dim), contiguous."""
-        if not 0 <= start <= end <= self.capacity:
-            raise ValueError(f"tokens [{start}, {end}) are beyond the capacity of {self.capacity}")
-        if part not in (KEYS, VALUES):
-            raise ValueError(f"part {part} is neither keys nor values")
+        _check_run(self.layers[layer].capacity, part, start, end)
         memory: torch.Tensor = self.layers[layer].memory[part]
         return memory[0, head, start:end]
 
@@ -117,6 +125,13 @@ class TorchBuffer:
 
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+
+
+def _check_run(capacity: int, part: int, start: int, end: int) -> None:
+    if not 0 <= start <= end <= capacity:
+        raise ValueError(f"tokens [{start}, {end}) are beyond the capacity of {capacity}")
+    if part not in (KEYS, VALUES):
+        raise ValueError(f"part {part} is neither keys nor values")
 
 
 def _whole_blocks(tokens: int) -> int:
@@ -141,13 +156,15 @@ def _layer_class() -> "Callable[..., Any]":
         """One layer: memory of shape (1, num_kv_heads, capacity, dim) for keys and values, and views of its tokens."""
 
         memory: "list[torch.Tensor]"
+        bytes: list[memoryview]
+        """On a CPU, the same memory."""
 
         def __init__(self, shape: Any, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
             self.device, self.dtype = device, dtype
             self.capacity = capacity
             dims = (shape.key_dim, shape.value_dim)
-            self.memory = [self._allocate((1, shape.num_kv_heads, capacity, dim)) for dim in dims]
+            self._own([self._allocate((1, shape.num_kv_heads, capacity, dim)) for dim in dims])
             self.is_initialized = True
             self.set_length(0)
 
@@ -166,8 +183,12 @@ def _layer_class() -> "Callable[..., Any]":
             if capacity <= self.capacity:
                 return
             self.capacity = _whole_blocks(max(capacity, 2 * self.capacity))
-            self.memory = [self._moved(old) for old in self.memory]
+            self._own([self._moved(old) for old in self.memory])
             self.set_length(self.length)
+
+        def _own(self, memory: list[torch.Tensor]) -> None:
+            self.memory = memory
+            self.bytes = [_bytes_of(part) for part in memory] if self.device.type == "cpu" else []
 
         def _moved(self, old: torch.Tensor) -> torch.Tensor:
             new = self._allocate((*old.shape[:2], self.capacity, old.shape[3]))
