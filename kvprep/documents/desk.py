@@ -18,7 +18,7 @@ ReaderTable: TypeAlias = Callable[[Kind], Reader]
 
 _LIBRARIES = {
     Kind.PDF: ("pypdfium2",),
-    Kind.DOCX: ("docx.package", "lxml.etree"),
+    Kind.DOCX: ("lxml.etree",),
     Kind.XLSX: ("python_calamine",),
     Kind.HTML: ("lxml.etree",),
     Kind.EINVOICE: ("lxml.etree",),

@@ -1,5 +1,4 @@
 import io
-import zipfile
 
 import document_makers as make
 import docx
@@ -16,8 +15,8 @@ from kvprep.documents.base import Limits
 from kvprep.documents.canonical import canonicalise
 from kvprep.documents.readers.docx import DocxReader
 from kvprep.documents.readers.number_formats import format_number
-from kvprep.errors import DocumentError, EmptyDocument, OversizedDocument, UnreadableDocument
-from kvprep.types import CanonicalDocument, TextFinding
+from kvprep.errors import EmptyDocument
+from kvprep.types import CanonicalDocument
 
 
 def read(data: bytes) -> CanonicalDocument:
@@ -143,7 +142,7 @@ def test_special_characters_are_written_out() -> None:
         "<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:noBreakHyphen/><w:t>d</w:t><w:softHyphen/><w:t>e</w:t>"
         '<w:sym w:font="Wingdings" w:char="F0FE"/><w:sym w:font="Arial" w:char="00E9"/></w:r>'
     )
-    assert text_of(p(run)) == "a b\nc-de☒é"
+    assert text_of(p(run)) == "a b\nc-de☑é"
 
 
 def test_nested_tables_and_tables_for_layout_give_their_text_in_order() -> None:
@@ -159,23 +158,6 @@ def test_merged_cells_keep_the_columns_apart() -> None:
     tall = tr(p(r("gone")), p(r("2")), p(r("3"))).replace("<w:tc>", "<w:tc><w:tcPr><w:vMerge/></w:tcPr>", 1)
     table = tbl([p(r("a")), p(r("b|c")), p(r("d"))]).replace("</w:tbl>", f"{tall}{wide}</w:tbl>")
     assert text_of(table) == "| a | b\\|c | d |\n| --- | --- | --- |\n|  | 2 | 3 |\n| Total |  | 9 |"
-
-
-def test_hidden_text_is_removed_and_reported() -> None:
-    document = docx.Document()
-    document.styles.add_style("Secret", docx.enum.style.WD_STYLE_TYPE.CHARACTER).font.hidden = True
-    make.add_xml(
-        document,
-        p(
-            r("seen "),
-            r("unseen", "<w:vanish/>"),
-            r("too", '<w:vanish w:val="0"/>'),
-            r("style", '<w:rStyle w:val="Secret"/>'),
-        ),
-    )
-    result = read(make.docx_bytes(document))
-    assert result.text == "seen too\n"
-    assert result.findings == (TextFinding("hidden-text", 11, "w:vanish"),)
 
 
 def test_headers_and_footers_stand_once_without_page_numbers() -> None:
@@ -277,7 +259,12 @@ def test_bullets_are_items() -> None:
         (30, "ordinalText", "Thirtieth"),
         (3, "ordinalText", "Third"),
         (7, "none", ""),
-        (7, "chineseCounting", "7"),
+        (27, "chineseCounting", "二十七"),
+        (3, "upperLetterOfMars", "3"),
+        (9999999, "upperRoman", "9999999"),
+        (9999999, "lowerLetter", "9999999"),
+        (5, "001, 002, 003, ...", "005"),
+        (3, "russianUpper", "В"),
     ],
 )
 def test_numbers_are_written_in_words_formats(value: int, style: str, written: str) -> None:
@@ -300,61 +287,6 @@ def test_saving_again_changes_nothing() -> None:
     saved = make.docx_bytes(again)
     assert saved != data
     assert read(saved).content_hash == read(data).content_hash
-
-
-def broken_docx(part: str, content: bytes) -> bytes:
-    data, buffer = make.docx_of(p(r("text"))), io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            target.writestr(name, content if name == part else source.read(name))
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        make.docx_of(p(r("text")))[:2000],
-        broken_docx("word/document.xml", b"<w:document"),
-        broken_docx("[Content_Types].xml", b""),
-        broken_docx("word/styles.xml", b"\x00"),
-        broken_docx("word/document.xml", b"<a>" * 5000 + b"</a>" * 5000),
-    ],
-)
-def test_a_broken_package_is_unreadable(data: bytes) -> None:
-    with pytest.raises(UnreadableDocument):
-        DocxReader().read(data, Limits())
-
-
-@pytest.mark.parametrize("end", [50, 400, 900, -200, -30])
-def test_a_package_cut_anywhere_has_a_named_outcome(end: int) -> None:
-    with pytest.raises(DocumentError):
-        read(make.docx_of(p(r("text")))[:end])
-
-
-def with_entities(entities: str, text: str) -> bytes:
-    body = p(f"<w:r><w:t>{text}</w:t></w:r>") + p(r("after"))
-    xml = (
-        f'<?xml version="1.0"?><!DOCTYPE d [{entities}]><w:document {nsdecls("w")}><w:body>{body}</w:body></w:document>'
-    )
-    return broken_docx("word/document.xml", xml.encode())
-
-
-def test_entities_are_not_expanded() -> None:
-    entities = '<!ENTITY inner "INNER"><!ENTITY file SYSTEM "file:///etc/passwd">'
-    assert read(with_entities(entities, "before &inner; &file;")).text == "before\n\nafter\n"
-
-
-def test_a_bomb_of_entities_is_unreadable() -> None:
-    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    with pytest.raises(UnreadableDocument):
-        read(with_entities(f'<!ENTITY l0 "ha">{laughs}', "&l9;"))
-
-
-def test_a_zip_bomb_is_too_large_before_it_is_unpacked() -> None:
-    bomb = broken_docx("word/document.xml", bytes(64 << 20))
-    assert len(bomb) < 1 << 20
-    with pytest.raises(OversizedDocument):
-        DocxReader().read(bomb, Limits(expanded_bytes=32 << 20))
 
 
 def test_a_document_without_text_is_empty() -> None:

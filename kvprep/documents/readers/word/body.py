@@ -1,0 +1,150 @@
+"""The text of a DOCX part, paragraph by paragraph and table by table, as a reader who accepts all changes sees it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.markdown import table as markdown_table
+from kvprep.documents.readers.word.graphics import chart_blocks, diagram_blocks
+from kvprep.documents.readers.word.notes import Notes
+from kvprep.documents.readers.word.numbering import Label, Lists, Numbering
+from kvprep.documents.readers.word.package import Package
+from kvprep.documents.readers.word.runs import Line, Runs
+from kvprep.documents.readers.word.styles import Styles
+from kvprep.documents.readers.word.tables import Row, arranged, is_data, table_rows
+from kvprep.documents.readers.word.visibility import Backdrop, Sight, behind_page
+from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, is_on, qn
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What all parts of one document share."""
+
+    package: Package
+    styles: Styles
+    lists: Lists
+    notes: Notes
+    sight: Sight
+
+
+class BodyReader:
+    """Walks the XML of one part and counts its clauses on the way."""
+
+    def __init__(self, document: Document, part: str, *, is_edge: bool = False) -> None:
+        """Prepare to walk the part of this name; page numbers are left out at the edge, in a header or footer."""
+        self._document = document
+        self._relations = document.package.relations(part)
+        self._numbering = Numbering(document.lists, document.styles)
+        self._runs = Runs(document.sight, document.notes, without_page_numbers=is_edge)
+        self._carried = ""
+        self._item_depth = -1
+        self._in_cell = False
+
+    def read(self, root: "Element") -> Iterator[Block]:
+        """Yield the blocks of the whole part."""
+        body = root.find(qn("w:body"))
+        yield from self.blocks(root if body is None else body, behind_page(root))
+
+    def blocks(self, container: "Element", backdrop: Backdrop) -> Iterator[Block]:
+        """Yield the blocks of a body, a cell, a text box, a note, a header."""
+        for child in container:
+            if child.tag == qn("w:p"):
+                yield from self._paragraph(child, backdrop)
+            elif child.tag == qn("w:tbl"):
+                yield from self._table(child, backdrop)
+            elif child.tag in WRAPPERS:
+                yield from self.blocks(child, backdrop)
+            elif child.tag == qn("mc:AlternateContent"):
+                yield from self.blocks(chosen(child), backdrop)
+
+    def note_blocks(self) -> Iterator[Block]:
+        """Yield the notes that the text referred to; a note may refer to further ones."""
+        for mark, note in self._document.notes.referred:
+            text = " ".join(block.text for block in self.blocks(note, Backdrop()))
+            if text:
+                yield Block(f"{mark}: {text}")
+
+    def _paragraph(self, paragraph: "Element", backdrop: Backdrop) -> Iterator[Block]:
+        properties = paragraph.find(qn("w:pPr"))
+        styles = self._document.styles
+        style = styles.of_paragraph(properties)
+        line = Line([self._carried])
+        self._runs.add(paragraph, style, self._document.sight.behind_paragraph(properties, style, backdrop), line)
+        mark = properties.find(qn("w:rPr")) if properties is not None else None
+        self._carried = ""
+        if _is_deleted(mark):
+            self._carried = "".join(line.pieces)
+        elif is_on(mark, "w:vanish"):
+            self._carried = self._labelled(properties, line)
+        else:
+            yield from self._block(self._numbering.label(properties), line.text(), styles.heading_level(style))
+        for anchored in line.anchored:
+            yield from self._anchored(anchored)
+
+    def _labelled(self, properties: "Element | None", line: Line) -> str:
+        """Write a paragraph whose mark is hidden: the next one goes on in its line. With no text, it is not there."""
+        if not line.text():
+            return ""
+        label = self._numbering.label(properties)
+        return f"{label.text if label else ''} {line.text()} "
+
+    def _block(self, label: Label | None, text: str, heading_level: int) -> Iterator[Block]:
+        if not text:
+            return
+        text = f"{label.text} {text}" if label and label.text else text
+        depth, self._item_depth = self._item_depth, -1
+        if heading_level and not self._in_cell:
+            yield Block("#" * heading_level + " " + text.replace("\n", " "))
+        elif label and label.bullet:
+            # A list starts at the margin, whatever its level, and goes in by one step at a time.
+            self._item_depth = min(label.level, depth + 1)
+            yield Block("  " * self._item_depth + text, BlockKind.ITEM)
+        else:
+            yield Block(text)
+
+    def _anchored(self, element: "Element") -> Iterator[Block]:
+        """Yield what hangs on a paragraph, and does not stand in its line."""
+        if element.tag == qn("w:txbxContent"):
+            # A box may have a colour of its own, or none over a picture.
+            yield from self.blocks(element, Backdrop(sure=False))
+        elif element.tag == qn("v:textpath"):
+            text = " ".join(element.get("string", "").split())
+            yield from [Block(text)] if text else []
+        else:
+            yield from self._graphic(element)
+
+    def _graphic(self, element: "Element") -> Iterator[Block]:
+        is_chart = element.tag == qn("c:chart")
+        relation = self._relations.get(element.get(qn("r:id" if is_chart else "r:dm"), ""))
+        root = self._document.package.root(relation.target) if relation else None
+        if root is not None:
+            yield from chart_blocks(root) if is_chart else diagram_blocks(root)
+
+    def _table(self, table: "Element", backdrop: Backdrop) -> Iterator[Block]:
+        """Give a table as Markdown; one that only arranges text on the page as the text it arranges."""
+        rows = table_rows(table)
+        behind = self._document.sight.behind_table(table, backdrop)
+        if not is_data(rows):
+            for row in rows:
+                yield from arranged(self._cells(row, behind))
+            return
+        around, self._in_cell = self._in_cell, True
+        text = markdown_table([row.texts(self._cells(row, behind)) for row in rows])
+        self._in_cell = around
+        if text:
+            yield Block(text, BlockKind.TABLE)
+
+    def _cells(self, row: Row, backdrop: Backdrop) -> Iterator[list[Block]]:
+        """Yield the blocks of each cell; of one that a merged cell covers, none."""
+        for cell in row.cells:
+            behind = backdrop.under(cell.shading)
+            blocks = list(self.blocks(cell.element, behind))
+            yield [] if cell.is_covered else blocks
+
+
+def _is_deleted(mark: "Element | None") -> bool:
+    return mark is not None and (mark.find(qn("w:del")) is not None or mark.find(qn("w:moveFrom")) is not None)
