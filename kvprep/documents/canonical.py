@@ -5,12 +5,14 @@ Source: docs/canonical-text.md, "Text rules".
 
 import re
 import unicodedata
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from kvprep.documents.base import Block, BlockKind, Extracted
 from kvprep.documents.furniture import drop_repeats, join_line_end_hyphens
-from kvprep.documents.hidden import character_findings, strip_hidden_characters
+from kvprep.documents.hidden import LineCounts, character_findings, strip_hidden_characters
 from kvprep.errors import EmptyDocument
 from kvprep.hashing import content_hash, drift_hash
 from kvprep.types import CanonicalDocument, TextFinding
@@ -72,10 +74,14 @@ def canonicalise(extracted: Extracted) -> CanonicalDocument:
 
 
 def _canonical_text(text: str) -> tuple[str, tuple[TextFinding, ...]]:
-    text = _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
-    text, removed = strip_hidden_characters(text)
-    text = unicodedata.normalize("NFC", _fold_full_width(text.translate(_FOLDS)))
-    return _settle_lines(text), tuple(character_findings(removed))
+    raw_lines = _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text)).split("\n")
+    visible, removed = strip_hidden_characters(raw_lines)
+    folded = unicodedata.normalize("NFC", _fold_full_width("\n".join(visible).translate(_FOLDS)))
+    lines = [line.rstrip() for line in folded.split("\n")]
+    kept = _kept_lines(lines)
+    text = "".join(f"{lines[index]}\n" for index in kept)
+    found = {kind: _renumbered(counts, kept) for kind, counts in removed.items()}
+    return text, tuple(character_findings(found))
 
 
 def _fold_full_width(text: str) -> str:
@@ -89,13 +95,20 @@ def _fold_run(match: re.Match[str]) -> str:
     return run if _CJK.search(around) else "".join(chr(ord(char) - 0xFEE0) for char in run)
 
 
-def _settle_lines(text: str) -> str:
-    """End no line with blanks, leave at most one empty line in a row, and end the text with one line break."""
-    lines = [line.rstrip() for line in text.split("\n")]
-    kept = [line for above, line in pairwise(["", *lines]) if line or above]
-    while kept and not kept[-1]:
+def _kept_lines(lines: Sequence[str]) -> list[int]:
+    """Choose the lines that stay: at most one empty line in a row, and none at either end."""
+    kept = [index for index, (above, line) in enumerate(pairwise(["", *lines])) if line or above]
+    if kept and not lines[kept[-1]]:
         kept.pop()
-    return "\n".join(kept) + "\n" if kept else ""
+    return kept
+
+
+def _renumbered(counts: LineCounts, kept: Sequence[int]) -> LineCounts:
+    """Turn numbers of raw lines into those of the text's; a line that did not stay counts with the one above it."""
+    found: LineCounts = Counter()
+    for number, count in counts.items():
+        found[max(1, bisect_left(kept, number))] += count
+    return found
 
 
 def _without_furniture(blocks: Sequence[Block]) -> tuple[Sequence[Block], tuple[TextFinding, ...]]:
