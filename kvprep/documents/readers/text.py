@@ -5,6 +5,7 @@ import re
 from importlib.metadata import version
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
+from kvprep.documents.encodings import escaped_encoding, guess, is_damaged_utf8
 from kvprep.documents.signs import wide_encoding
 from kvprep.errors import UnreadableDocument
 
@@ -34,12 +35,6 @@ _AS_UNDERSTOOD = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-_SAMPLE_BYTES = 512 * 1024
-_WESTERN = "cp1252"
-# What Western European text is made of beyond ASCII; an encoding that gives only these explains the bytes best.
-_WESTERN_CHARS = frozenset(
-    "äöüÄÖÜßàâçéèêëîïôûùÿœæÀÂÇÉÈÊËÎÏÔÛÙŒÆáíóúñÁÍÓÚÑãõÃÕåÅøØ€£§°²³µ½¼¾©®™–—‘’“”„‚«»‹›…•·\u00a0¿¡º±×†‰´¨"
-)
 
 
 class TextReader:
@@ -76,16 +71,25 @@ def decode(data: bytes, declared: str = "") -> tuple[str, str]:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _strict(data, encoding), encoding
-    codec = _declared_codec(declared)
-    # UTF-8 is never hit by accident, while pages in UTF-8 are declared as Latin-1 often enough.
-    candidates = [codec, "utf-8"] if codec.startswith(_SEVEN_BIT) else [wide_encoding(data), "utf-8", codec]
-    for encoding in filter(None, candidates):
+    for encoding in filter(None, _candidates(data, _declared_codec(declared))):
         try:
             return data.decode(encoding), encoding
         except UnicodeDecodeError:
             continue
-    encoding = _guess(data)
+    if is_damaged_utf8(data):
+        return data.decode("utf-8", "replace"), "utf-8, damaged"
+    encoding = guess(data)
     return _strict(data, encoding), encoding
+
+
+def _candidates(data: bytes, declared: str) -> tuple[str, ...]:
+    """List the encodings to be tried, some of them empty.
+
+    UTF-8 is never hit by accident, while texts in UTF-8 are declared as Latin-1 often enough.
+    """
+    if declared.startswith(_SEVEN_BIT):
+        return declared, "utf-8"
+    return wide_encoding(data), escaped_encoding(data), "utf-8", declared
 
 
 def _declared_codec(declared: str) -> str:
@@ -102,24 +106,3 @@ def _strict(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError:
         raise UnreadableDocument(f"the bytes are not the {encoding} that they look like") from None
-
-
-def _guess(data: bytes) -> str:
-    """Prefer the Western code page where its letters are all that shows; a guess from a few umlauts is a lottery."""
-    if _is_western(data):
-        return _WESTERN
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:_SAMPLE_BYTES]).best()
-    if best is None:
-        raise UnreadableDocument("no character encoding fits the bytes")
-    return best.encoding
-
-
-def _is_western(data: bytes) -> bool:
-    try:
-        text = data.decode(_WESTERN)
-    except UnicodeDecodeError:
-        return False
-    beyond_ascii = [char for char in text if char > "\x7f"]
-    return all(char in _WESTERN_CHARS for char in beyond_ascii) and 2 * len(beyond_ascii) < len(text)
