@@ -1,11 +1,15 @@
 """Measures against docling's expected Markdown for DOCX, HTML, XLSX and CSV: words, and their order."""
 
+import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from bench.corpus.files import NOTHING, Measured, Texts
 from bench.corpus.words import likeness, markdown_words, word_recall
 
+_BAR = re.compile(r"(?<!\\)\|")
+_RULE = re.compile(r":?-+:?")
 FORMATS = ("docx", "html", "xlsx", "csv")
 
 
@@ -17,12 +21,39 @@ def pairs(corpus: Path, form: str) -> Iterator[tuple[str, Path]]:
             yield str(source.relative_to(corpus)), expected
 
 
+def shown_words(text: str) -> list[str]:
+    """Cut Markdown into its words, those of merged cells once.
+
+    docling writes the text of a merged cell into every cell that it covers; on the page it stands once. So a table's
+    cell that says the same as the one to its left or above it does not count, on both sides of a comparison alike.
+    """
+    lines: list[str] = []
+    above: list[str] = []
+    for line in text.splitlines():
+        cells = _cells(line)
+        is_rule = bool(cells) and all(_RULE.fullmatch(cell) for cell in cells)
+        lines.append(line if is_rule or not cells else " | ".join(_not_repeated(cells, above)))
+        above = above if is_rule else cells
+    return markdown_words("\n".join(lines))
+
+
+def _cells(line: str) -> list[str]:
+    is_row = line.startswith("|") and line.rstrip().endswith("|")
+    return [cell.strip() for cell in _BAR.split(line.strip()[1:-1])] if is_row else []
+
+
+def _not_repeated(cells: list[str], above: list[str]) -> Iterator[str]:
+    for left, cell, upper in zip_longest(["", *cells[:-1]], cells, above[: len(cells)], fillvalue=""):
+        if cell not in (left, upper):
+            yield cell
+
+
 def recall(texts: Texts, corpus: Path, form: str) -> Measured:
     """Count the expected words that the text has, wherever they stand."""
     measured = NOTHING
     for name, path in pairs(corpus, form):
         if name in texts:
-            measured += word_recall(name, markdown_words(path.read_text()), markdown_words(texts[name]))
+            measured += word_recall(name, shown_words(path.read_text()), shown_words(texts[name]))
     return measured
 
 
@@ -32,7 +63,7 @@ def order(texts: Texts, corpus: Path, form: str) -> Measured:
     Its share is the mean over files, each counting the same: a long page must not outweigh thirty short ones.
     """
     likenesses = {
-        name: likeness(markdown_words(path.read_text()), markdown_words(texts[name]))
+        name: likeness(shown_words(path.read_text()), shown_words(texts[name]))
         for name, path in pairs(corpus, form)
         if name in texts
     }

@@ -24,6 +24,7 @@ _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]*)>")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _FORMULA = re.compile(r"\$\$?[^$]+\$\$?")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
+_TICKED = re.compile(r"\[[xX]\]|[☑☒]")
 _FENCE = re.compile(r"^\s*```\w*\s*$", re.M)
 
 
@@ -38,8 +39,9 @@ def plain_markdown(text: str) -> str:
 
     What stays of a link or a picture is its text, and of a formula its letters and figures without LaTeX's commands.
     Marks such as `#`, `*`, `|` and list signs are no words anyway; the number of a numbered item is one, and stays.
+    A ticked box is the word `x`, whether it is written `[x]` or as the box itself.
     """
-    text = _DATA_IMAGE.sub(" ", _COMMENT.sub(" ", text))
+    text = _TICKED.sub(" x ", _DATA_IMAGE.sub(" ", _COMMENT.sub(" ", text)))
     for _ in range(2):  # a picture within a link
         text = _LINK.sub(r"\1", text)
     text = _FORMULA.sub(lambda formula: _COMMAND.sub(" ", formula.group()), text)
