@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import ingest, machine, reading, report, start, warm
+from bench import codec, ingest, machine, reading, report, start, warm
 from bench.corpus.files import corpus_folder
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
@@ -36,6 +36,7 @@ def _measure(work: Path) -> None:
         measured = warm.measure(warm.Bench(opened.namespace("default"), files, engine, work))
         results["warm"] = {str(size): times for size, times in measured.items()}
         _end(results, warm.targets(measured, files.shape.token_bytes))
+        _end(results, codec.targets(codec.measure(engine, files), measured[8000]))
 
     with Store.create(work / "ingest-store") as opened:
         _begin(results, "ingest")

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.documents import text
 from bench.timing import Stopwatch, ratio
+from kvprep.codec import Lossless
 from kvprep.prefill.base import KVBuffer
 from kvprep.prefill.models import BLOCK_SIZE, ModelFiles
 from kvprep.prefill.plan import cut
@@ -64,12 +65,14 @@ def _measure_size(bench: Bench, tokens: TokenIds, *, cold: int, warm: int) -> di
                 cache = _prefill_naively(bench.engine.model, tokens)
     expected = bench.engine.logits(touched, tokens[-1:])
     ident = _store(bench, tokens, touched, cost)
+    smaller = _store(bench, tokens, touched, cost, Lossless())
     saved = _Saved(bench.folder, cache)
     del cache
     source = bytes(len(tokens) * bench.files.shape.token_bytes)
     kept: list[KVBuffer] = []
     for _ in range(warm):
         _load_and_step(bench, watch, ident, touched, tokens, expected)
+        _load_smaller(bench, watch, smaller, touched, tokens)
         _load_untouched(bench, watch, ident, tokens, kept)
         _copy(bench, watch, touched, source)
         saved.load_and_step(watch, bench.engine.model, tokens[-1:])
@@ -80,12 +83,14 @@ def _measure_size(bench: Bench, tokens: TokenIds, *, cold: int, warm: int) -> di
     return dict(watch.seconds)
 
 
-def _store(bench: Bench, tokens: TokenIds, buffer: KVBuffer, cost: PrefillCost) -> EntryId:
+def _store(
+    bench: Bench, tokens: TokenIds, buffer: KVBuffer, cost: PrefillCost, codec: Lossless | None = None
+) -> EntryId:
     """Seal a prefix as ingest would."""
     namespace, files = bench.namespace, bench.files
     hashes = namespace.block_hashes(files.identity.fingerprint, tokens, BLOCK_SIZE)
     facts: dict[str, Any] = {"shape": files.shape, "block_size": BLOCK_SIZE, "token_ids": tokens, "cost": cost}
-    pieces, document = cut(0, len(tokens)), ContentHash(hashes[-1])
+    pieces, document = cut(0, len(tokens)), ContentHash(hashes[-1 if codec is None else 0])
     segment = namespace.seal_segment(
         fingerprint=files.identity.fingerprint,
         hashes=hashes,
@@ -93,6 +98,7 @@ def _store(bench: Bench, tokens: TokenIds, buffer: KVBuffer, cost: PrefillCost) 
         end=len(tokens),
         pieces=pieces,
         place=buffer.chunk_view,
+        codec=codec,
         **facts,
     )
     entry = EntryRecord(
@@ -139,6 +145,13 @@ def _load_and_step(
         int(logits.argmax())
     if not np.array_equal(logits, expected):
         raise RuntimeError("what was loaded gives other logits than what was computed")
+
+
+def _load_smaller(bench: Bench, watch: Stopwatch, ident: EntryId, buffer: KVBuffer, tokens: TokenIds) -> None:
+    entry = _entry(bench.namespace, ident)
+    buffer.truncate(0)
+    with watch.measure("load, lossless codec"):
+        load_stretches(bench.namespace, entry, buffer, len(tokens))
 
 
 def _load_untouched(bench: Bench, watch: Stopwatch, ident: EntryId, tokens: TokenIds, kept: list[KVBuffer]) -> None:
