@@ -1,7 +1,7 @@
 """pypdf as a second reader of PDFs: asked where PDFium seems to fail, and about a small sample of all pages.
 
-It is slow, so it is asked about few pages; and it does not know hidden text, so it is never believed where there is
-some.
+It is slow, so it is asked about few pages. It knows nothing of hidden text, so that it is believed only on pages where
+PDFium has found none, and there only where the drawn page shows marks.
 """
 
 import contextlib
@@ -9,13 +9,14 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.readers.pdf_ink import Ink
 from kvprep.documents.readers.pdf_pages import PdfPages, page_list
 from kvprep.documents.readers.pypdf_edge import PypdfTrouble, contained, opened
 from kvprep.types import TextFinding
@@ -101,8 +102,8 @@ def _reviewed(asked: list[int], doubtful: set[int], texts: dict[int, str], data:
         first = readers.first(number)
         if second is None:
             continue
-        if number in doubtful and _is_better(second, texts.get(number, ""), first):
-            result.taken[number] = [Block(line, BlockKind.LINE, number) for line in second.splitlines() if line.strip()]
+        if number in doubtful and _is_better(shown := readers.shown(number), texts.get(number, ""), first):
+            result.taken[number] = [Block(line, BlockKind.LINE, number) for line in shown.splitlines() if line.strip()]
         elif not _agree(first, second):
             result.disputed.append(number)
     return result
@@ -164,12 +165,27 @@ class _Readers:
             return None
 
     def second(self, number: int) -> str | None:
-        """Read a page with pypdf; nothing where it fails."""
+        """Read a page with pypdf, all that is in it; nothing where it fails."""
+        return self._extracted(number, None)
+
+    def shown(self, number: int) -> str:
+        """Read a page with pypdf, and leave out each piece of text that leaves no mark on the page when it is drawn."""
+        ink = Ink(self._data, number)
+        pieces: list[str] = []
+
+        def collect(text: str, cm: list[float], tm: list[float], font: object, font_size: float) -> None:
+            if not text.strip() or (font is not None and ink.shows(text, cm, tm, font_size)):
+                pieces.append(text)
+
+        self._extracted(number, collect)
+        return "".join(pieces)
+
+    def _extracted(self, number: int, visitor: Callable[..., None] | None) -> str | None:
         if self._pypdf is None:
             return None
         try:
             with contained():
-                return str(self._pypdf.pages[number - 1].extract_text())
+                return str(self._pypdf.pages[number - 1].extract_text(visitor_text=visitor))
         except PypdfTrouble:
             return None
 
