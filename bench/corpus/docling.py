@@ -1,7 +1,7 @@
 """Measures against docling's expected Markdown for DOCX, HTML, XLSX and CSV: words, and their order."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def pairs(corpus: Path, form: str) -> Iterator[tuple[str, Path]]:
             yield str(source.relative_to(corpus)), expected
 
 
-def shown_words(text: str) -> list[str]:
-    """Cut Markdown into its words, those of merged cells once.
+def words_of_merged_cells_once(text: str) -> list[str]:
+    """Cut Markdown into its words, without those of a table's cell that says the same as the one left of it or above.
 
-    docling writes the text of a merged cell into every cell that it covers; on the page it stands once. So a table's
-    cell that says the same as the one to its left or above it does not count, on both sides of a comparison alike.
+    docling writes the text of a merged cell into every cell that it covers; on the page it stands once. But equal
+    neighbours need not be merged, and what is left out is not checked: this is for a figure beside the bar's own.
     """
     lines: list[str] = []
     above: list[str] = []
@@ -48,12 +48,16 @@ def _not_repeated(cells: list[str], above: list[str]) -> Iterator[str]:
             yield cell
 
 
-def recall(texts: Texts, corpus: Path, form: str) -> Measured:
-    """Count the expected words that the text has, wherever they stand."""
+def recall(texts: Texts, corpus: Path, form: str, cut: Callable[[str], list[str]] = markdown_words) -> Measured:
+    """Count the expected words that the text has, wherever they stand, each as often as it is expected.
+
+    Args:
+        cut: how both sides are cut into words.
+    """
     measured = NOTHING
     for name, path in pairs(corpus, form):
         if name in texts:
-            measured += word_recall(name, shown_words(path.read_text()), shown_words(texts[name]))
+            measured += word_recall(name, cut(path.read_text()), cut(texts[name]))
     return measured
 
 
@@ -63,7 +67,7 @@ def order(texts: Texts, corpus: Path, form: str) -> Measured:
     Its share is the mean over files, each counting the same: a long page must not outweigh thirty short ones.
     """
     likenesses = {
-        name: likeness(shown_words(path.read_text()), shown_words(texts[name]))
+        name: likeness(markdown_words(path.read_text()), markdown_words(texts[name]))
         for name, path in pairs(corpus, form)
         if name in texts
     }
