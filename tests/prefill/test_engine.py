@@ -276,6 +276,40 @@ def test_transformers_own_generate_takes_the_buffer_as_its_cache(llama: Transfor
     assert generated[0, ids.shape[1] :].tolist() == expected
 
 
+def test_transformers_samples_from_the_buffer_as_from_a_cache_of_its_own(llama: TransformersEngine) -> None:
+    from transformers import DynamicCache
+
+    tokens, question = _tokens(300), _tokens(9, seed=2)
+    buffer = _prefilled(llama, tokens, cut(0, 300))
+    own = DynamicCache(config=llama.model.config)
+    ids = torch.from_numpy(np.concatenate([tokens, question]).astype(np.int64))[None]
+    with torch.inference_mode():
+        llama.model(input_ids=ids[:, :300], cache=own, use_cache=True)
+
+    def sample(cache: Any) -> list[int]:
+        torch.manual_seed(3)
+        drawn = llama.model.generate(
+            ids, cache=cache, max_new_tokens=NUM_ANSWER_TOKENS, do_sample=True, temperature=1.5, eos_token_id=None
+        )
+        return list(drawn[0, len(ids[0]) :].tolist())
+
+    sampled = sample(buffer.cache)
+    assert sampled == sample(own)
+    assert len(set(sampled)) > 4
+
+
+def test_many_questions_on_one_document_do_not_see_one_another(llama: TransformersEngine) -> None:
+    """Each goes on behind the document, and leaves the buffer as it found it; the bytes are those of the document."""
+    tokens = _tokens(300)
+    buffer = _prefilled(llama, tokens, cut(0, 300))
+    before = _bytes(buffer, llama.shape)
+    questions = [_tokens(5 + seed, seed=seed) for seed in range(2, 7)]
+    alone = [_answer(llama, _prefilled(llama, tokens, cut(0, 300)), question) for question in questions]
+    assert [_answer(llama, buffer, question) for question in questions] == alone
+    assert len({tuple(answer) for answer in alone}) > 1
+    assert _bytes(buffer, llama.shape) == before
+
+
 def test_a_pass_that_fails_leaves_the_buffer_where_its_piece_started(llama: TransformersEngine) -> None:
     tokens = _tokens(100)
     tokens[80] = VOCABULARY  # no such token
