@@ -51,8 +51,12 @@ def canonical_text(text: str) -> str:
     return _canonical_text(text)[0]
 
 
-def canonicalise(extracted: Extracted) -> CanonicalDocument:
+def canonicalise(extracted: Extracted, canonicaliser: str = "") -> CanonicalDocument:
     """Join a reader's blocks, take page furniture and line-end hyphens out, and apply the text rules.
+
+    Args:
+        extracted: what a reader found.
+        canonicaliser: what this reading is called; `versions.canonicaliser` knows it by the kind of content.
 
     Raises:
         EmptyDocument: no visible character is left.
@@ -67,7 +71,7 @@ def canonicalise(extracted: Extracted) -> CanonicalDocument:
         drift_hash=drift_hash(text),
         title=_title(extracted.title, text),
         reader=extracted.reader,
-        canonicaliser=f"canon {CANON_VERSION}, Unicode {unicodedata.unidata_version}, {extracted.reader}",
+        canonicaliser=canonicaliser,
         findings=(*extracted.findings, *findings, *char_findings),
         members=extracted.members,
     )

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from kvprep.documents.base import Kind, Limits, Reader, reader_for, sniff
 from kvprep.documents.canonical import canonicalise
 from kvprep.documents.reply import CRASHED, Header, pack, refusal
+from kvprep.documents.versions import canonicaliser
 from kvprep.errors import DocumentError, OversizedDocument
 from kvprep.types import CanonicalDocument
 
@@ -41,7 +42,7 @@ class Desk:
         try:
             kind = sniff(data, suffix)
             started += _load(kind)
-            header, body = self._read(self._readers(kind), data)
+            header, body = self._read(kind, data)
         except DocumentError as error:
             header, body = refusal(error.reason, str(error)), []
         except MemoryError:
@@ -50,8 +51,8 @@ class Desk:
             header, body = refusal(CRASHED, f"the reader failed: {_place(error)}"), []
         return {**header, "seconds": time.perf_counter() - started}, *body
 
-    def _read(self, reader: Reader, data: bytes) -> tuple[Header, list[bytes]]:
-        document = canonicalise(reader.read(data, self._limits))
+    def _read(self, kind: Kind, data: bytes) -> tuple[Header, list[bytes]]:
+        document = canonicalise(self._readers(kind).read(data, self._limits), canonicaliser(kind))
         _check_size(document, self._limits)
         return pack(document)
 
