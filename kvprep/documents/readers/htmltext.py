@@ -72,7 +72,9 @@ def open_list(element: "Element", style: Style) -> OpenList:
     first = int(start) if _NUMBER.fullmatch(start) else items if backwards else 1
     styled = style.get("list-style-type") or style.get("list-style", "").partition(" ")[0]
     number_format = styled if styled in _LIST_FORMATS else element.get("type", "1")
-    return OpenList(element.tag == "ol", first, -1 if backwards else 1, number_format)
+    # Without numbers of the list's own, its items mostly bring theirs in their text.
+    ordered = element.tag == "ol" and styled != "none"
+    return OpenList(ordered, first, -1 if backwards else 1, number_format)
 
 
 @dataclass

@@ -5,11 +5,10 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
 from kvprep.documents.markdown import titled_table
-from kvprep.documents.readers.text import decode
+from kvprep.documents.readers.text import decode, reader_name
 
 # In this order where two fit equally well: a comma may be a decimal sign, a bar or a tab is hardly ever anything else.
 _SEPARATORS = "\t;|,"
@@ -34,8 +33,7 @@ class SeparatedReader:
             UnreadableDocument: no encoding fits.
         """
         text, encoding = decode(data)
-        reader = f"{self.name} ({encoding}; charset-normalizer {version('charset-normalizer')})"
-        return Extracted(tuple(_blocks(text)), "", (), reader)
+        return Extracted(tuple(_blocks(text)), "", (), reader_name(self.name, encoding))
 
 
 @dataclass(frozen=True, slots=True)

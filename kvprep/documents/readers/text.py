@@ -1,11 +1,14 @@
-"""Plain text and Markdown: the bytes become characters, and nothing else changes here."""
+"""Plain text and Markdown: the bytes become characters; all that changes here is that Markdown's hidden text goes."""
 
 import codecs
 import re
+from collections import Counter
 from importlib.metadata import version
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
 from kvprep.documents.encodings import escaped_encoding, guess, is_damaged_utf8
+from kvprep.documents.hidden import text_findings
+from kvprep.documents.readers.markdowntext import without_hidden
 from kvprep.documents.signs import wide_encoding
 from kvprep.errors import UnreadableDocument
 
@@ -51,8 +54,15 @@ class TextReader:
             UnreadableDocument: no encoding fits them.
         """
         text, encoding = decode(data)
-        reader = f"{self.name} ({encoding}; charset-normalizer {version('charset-normalizer')})"
-        return Extracted((Block(text),), "", (), reader)
+        hidden: Counter[str] = Counter()
+        if self.name == Kind.MARKDOWN:
+            text, hidden = without_hidden(text)
+        return Extracted((Block(text),), "", tuple(text_findings(hidden)), reader_name(self.name, encoding))
+
+
+def reader_name(reader: str, encoding: str) -> str:
+    """Name a reader of text, the encoding that it found, and the library that it asks where nothing else tells."""
+    return f"{reader} ({encoding}; charset-normalizer {version('charset-normalizer')})"
 
 
 def decode(data: bytes, declared: str = "") -> tuple[str, str]:
