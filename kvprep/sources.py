@@ -1,8 +1,12 @@
 """Files as found: read once, and recognised later without being read.
 
+A file inside a file is a source too. Its path is the file's with its own path behind it, `/docs/mail.eml/invoice.pdf`,
+and it is as old as the file.
+
 Source: docs/format.md, "What a hit checks".
 """
 
+import errno
 import os
 import stat
 import time
@@ -14,6 +18,9 @@ from kvprep.types import SourceFile, SourceState
 
 RACY_NS = 2_000_000_000
 """A file written less than this before it was read may change again without its times telling."""
+
+_NO_FOLDER = (errno.ENOTDIR, errno.ENAMETOOLONG)
+"""What stat says of a path that goes on behind a file; of a long one it may not come to see the file."""
 
 MAX_SOURCE_BYTES = 256 << 20
 
@@ -46,9 +53,42 @@ def stat_numbers(result: os.stat_result) -> tuple[int, int, int, int]:
     return result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_ino
 
 
+def locate(path: Path) -> tuple[Path, str]:
+    """Find the file that holds a source, and the source's path within it: empty where it is the file itself.
+
+    What is really inside the file is not looked at.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    for file in (path, *path.parents):
+        try:
+            is_folder = stat.S_ISDIR(os.stat(file).st_mode)
+        except OSError as error:
+            if error.errno not in _NO_FOLDER:
+                raise
+            continue
+        if file == path:
+            return file, ""
+        if not is_folder:
+            return file, path.relative_to(file).as_posix()
+        break
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def exists(path: Path) -> bool:
+    """Tell whether a source's file is there."""
+    try:
+        locate(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def is_unchanged(path: Path, state: SourceState) -> bool:
     """Tell whether a source still is what it was; where its times do not say, its bytes do. Gone is changed."""
     try:
+        path, _ = locate(path)
         result = os.stat(path)
         if result.st_size != state.size_bytes:
             return False

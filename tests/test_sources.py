@@ -9,7 +9,7 @@ import pytest
 from kvprep import sources
 from kvprep.errors import UnreadableDocument
 from kvprep.hashing import source_digest
-from kvprep.sources import is_racy, is_unchanged, read_source
+from kvprep.sources import exists, is_racy, is_unchanged, locate, read_source
 
 
 @pytest.fixture
@@ -97,3 +97,32 @@ def test_a_file_that_is_written_to_while_it_is_read_is_refused(path: Path, monke
     monkeypatch.setattr(sources.time, "time_ns", meanwhile)
     with pytest.raises(UnreadableDocument, match="written to"):
         read_source(path)
+
+
+def test_a_file_inside_a_file_is_found_and_is_as_old_as_the_file(path: Path) -> None:
+    state = _aged(path)
+    inside = path / "forwarded.eml" / "invoice.pdf"
+    assert locate(path) == (path, "")
+    assert locate(inside) == (path, "forwarded.eml/invoice.pdf")
+    assert exists(path) and exists(inside)
+    assert is_unchanged(inside, state)
+    assert locate(path / ("n" * 5000)) == (path, "n" * 5000), "longer than any path may be"
+    path.write_bytes(b"The yearly rent is 58,141 pounds.")
+    assert not is_unchanged(inside, state)
+    path.unlink()
+    assert not is_unchanged(inside, state)
+    assert not exists(path) and not exists(inside)
+
+
+def test_a_folder_in_place_of_the_file_is_no_such_source(path: Path) -> None:
+    state = _aged(path)
+    path.unlink()
+    path.mkdir()
+    (path / "invoice.pdf").write_bytes(b"a file of its own")
+    assert locate(path / "invoice.pdf") == (path / "invoice.pdf", "")
+    assert not is_unchanged(path / "invoice.pdf", state)
+    assert not exists(path / "other.pdf")
+
+
+def test_a_name_that_can_be_no_path_does_not_exist() -> None:
+    assert not exists(Path("a\0b"))
