@@ -176,6 +176,18 @@ def test_headers_and_footers_stand_once_without_page_numbers() -> None:
     assert read(make.docx_bytes(document)).text == "ACME Ltd\n\nbody one\n\nbody two\n\nIBAN DE89\n"
 
 
+def test_a_header_stands_before_the_first_section_that_prints_it_and_a_footer_behind_the_last() -> None:
+    document = docx.Document()
+    document.sections[0].header.paragraphs[0].text = "Cover"
+    document.sections[0].footer.paragraphs[0].text = "ACME Ltd"
+    document.add_paragraph("body one")
+    second = document.add_section()
+    second.header.is_linked_to_previous = False
+    second.header.paragraphs[0].text = "Terms"
+    document.add_paragraph("body two")
+    assert read(make.docx_bytes(document)).text == "Cover\n\nbody one\n\nTerms\n\nbody two\n\nACME Ltd\n"
+
+
 def test_footnotes_are_marked_where_they_are_referred_to_and_stand_at_the_end() -> None:
     document = docx.Document()
     notes = f"<w:footnotes {nsdecls('w')}><w:footnote w:id='2'>{p(r('net of tax'))}</w:footnote></w:footnotes>"
@@ -238,6 +250,12 @@ def test_styles_bring_numbers_and_levels() -> None:
     ):
         make.add_xml(document, xml)
     assert read(make.docx_bytes(document)).text == "Article I Term\n\nArticle II Fee\n\n2.1 Rate\n\nNote\n"
+
+
+def test_a_deeper_bullet_goes_in_by_one_step() -> None:
+    levels = "".join(level(index, "o", "bullet") for index in range(4))
+    body = [item("a", 2), item("b", 3), item("c", 0), item("d", 3), item("e", 1), p(r("end")), item("f", 1)]
+    assert numbered(levels, *body) == "- a\n  - b\n- c\n  - d\n  - e\n\nend\n\n- f"
 
 
 def test_bullets_are_items() -> None:

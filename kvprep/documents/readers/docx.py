@@ -1,6 +1,5 @@
 """DOCX: the body in order, as an accepting reader sees it; tables, boxes, notes, headers and clause numbers with it."""
 
-import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from posixpath import basename
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from kvprep.documents.base import Block, Extracted, Limits
 from kvprep.documents.hidden import text_findings
 from kvprep.documents.readers.word.body import BodyReader, Document
+from kvprep.documents.readers.word.edges import Edges
 from kvprep.documents.readers.word.notes import Notes
 from kvprep.documents.readers.word.numbering import Lists
 from kvprep.documents.readers.word.package import Package
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _MAIN = "word/document.xml"
 _EMBEDDED = ("package", "oleObject", "aFChunk")
-# What is left of a header or footer that only counts pages.
-_FOLIO = re.compile(r"(?:page|seite|sheet|of|von|de|sur|\W|_)*", re.I)
 
 
 class DocxReader:
@@ -33,7 +31,7 @@ class DocxReader:
     name = "docx"
 
     def read(self, data: bytes, limits: Limits) -> Extracted:
-        """Read headers, body, notes and footers.
+        """Read the body, section by section between its headers and footers, and the notes.
 
         Raises:
             UnreadableDocument: the package or an XML part of it is broken.
@@ -68,15 +66,14 @@ class _Word:
         notes = Notes(self._related("footnotes"), self._related("endnotes"))
         styles = Styles(self._related("styles"))
         self._document = Document(package, styles, Lists(self._related("numbering")), notes, Sight(styles))
-        self._edges = {edge: list(self._edge_parts(edge)) for edge in ("header", "footer")}
+        even_pages = is_on(self._related("settings"), "w:evenAndOddHeaders")
+        self._edges = Edges(self._document, self._relations, even_pages=even_pages)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield headers, body, notes and footers."""
-        body = BodyReader(self._document, self._name)
-        yield from self._edge_blocks("header")
+        """Yield the body with the headers and footers of its sections, and the notes."""
+        body = BodyReader(self._document, self._name, sections=self._edges.sections(self._root))
         yield from body.read(self._root)
         yield from body.note_blocks()
-        yield from self._edge_blocks("footer")
 
     def findings(self) -> Iterator[TextFinding]:
         """Report what was left out and what was decided; to be asked after the blocks."""
@@ -96,7 +93,7 @@ class _Word:
         return (Member(basename(name), self._package.size(name)) for name in names)
 
     def _changes(self) -> Iterator[TextFinding]:
-        roots = [self._root, *(root for parts in self._edges.values() for _, root in parts)]
+        roots = [self._root, *self._edges.roots]
         for names, where in (
             (("w:ins", "w:moveTo", "w:cellIns"), "insertions, kept"),
             (("w:del", "w:moveFrom", "w:cellDel"), "deletions, left out"),
@@ -104,35 +101,6 @@ class _Word:
             count = sum(1 for root in roots for _ in root.iter(*map(qn, names)))
             if count:
                 yield TextFinding("tracked-changes", count, where)
-
-    def _edge_blocks(self, edge: str) -> Iterator[Block]:
-        """Read each different header or footer once, without the page numbers in it."""
-        seen = set()
-        for name, root in self._edges[edge]:
-            blocks = list(BodyReader(self._document, name, is_edge=True).read(root))
-            blocks = [block for block in blocks if not _FOLIO.fullmatch(block.text)]
-            text = "\n".join(block.text for block in blocks)
-            if text not in seen:
-                yield from blocks
-            seen.add(text)
-
-    def _edge_parts(self, edge: str) -> "Iterator[tuple[str, Element]]":
-        """Find the headers or footers that are really printed, in order of their sections; each part once."""
-        settings = self._related("settings")
-        even_pages = is_on(settings, "w:evenAndOddHeaders")
-        names = dict.fromkeys(self._edge_names(edge, even_pages))
-        for name in names:
-            root = self._package.root(name)
-            if root is not None:
-                yield name, root
-
-    def _edge_names(self, edge: str, even_pages: bool) -> Iterator[str]:
-        for section in self._root.iter(qn("w:sectPr")):
-            printed = {"default": True, "first": is_on(section, "w:titlePg"), "even": even_pages}
-            for reference in section.iterfind(qn(f"w:{edge}Reference")):
-                relation = self._relations.get(reference.get(qn("r:id"), ""))
-                if relation and printed.get(reference.get(qn("w:type"), "default"), True):
-                    yield relation.target
 
     def _related(self, kind: str) -> "Element | None":
         targets = (entry.target for entry in self._relations.values() if entry.kind == kind)

@@ -1,7 +1,7 @@
 """The text of a DOCX part, paragraph by paragraph and table by table, as a reader who accepts all changes sees it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
@@ -31,11 +31,28 @@ class Document:
     sight: Sight
 
 
+@dataclass
+class Section:
+    """What stands before a section's text and behind it."""
+
+    headers: list[Block] = field(default_factory=list)
+    footers: list[Block] = field(default_factory=list)
+
+
 class BodyReader:
     """Walks the XML of one part and counts its clauses on the way."""
 
-    def __init__(self, document: Document, part: str, *, is_edge: bool = False) -> None:
-        """Prepare to walk the part of this name; page numbers are left out at the edge, in a header or footer."""
+    def __init__(
+        self, document: Document, part: str, *, is_edge: bool = False, sections: Sequence[Section] = ()
+    ) -> None:
+        """Prepare to walk the part of this name.
+
+        Args:
+            document: what all parts share.
+            part: name of the part.
+            is_edge: it is a header or footer, whose page numbers are left out.
+            sections: what stands before and behind each section of the part.
+        """
         self._document = document
         self._relations = document.package.relations(part)
         self._numbering = Numbering(document.lists, document.styles)
@@ -43,11 +60,19 @@ class BodyReader:
         self._carried = ""
         self._item_depth = -1
         self._in_cell = False
+        self._sections = iter(sections)
+        self._section = Section()
 
     def read(self, root: "Element") -> Iterator[Block]:
         """Yield the blocks of the whole part."""
         body = root.find(qn("w:body"))
+        yield from self._next_section()
         yield from self.blocks(root if body is None else body, behind_page(root))
+        # The last section has no paragraph that ends it, nor has one whose end is left out of the text.
+        yield from self._section.footers
+        for section in self._sections:
+            yield from section.headers
+            yield from section.footers
 
     def blocks(self, container: "Element", backdrop: Backdrop) -> Iterator[Block]:
         """Yield the blocks of a body, a cell, a text box, a note, a header."""
@@ -60,6 +85,11 @@ class BodyReader:
                 yield from self.blocks(child, backdrop)
             elif child.tag == qn("mc:AlternateContent"):
                 yield from self.blocks(chosen(child), backdrop)
+
+    def _next_section(self) -> Iterator[Block]:
+        yield from self._section.footers
+        self._section = next(self._sections, Section())
+        yield from self._section.headers
 
     def note_blocks(self) -> Iterator[Block]:
         """Yield the notes that the text referred to; a note may refer to further ones."""
@@ -84,6 +114,8 @@ class BodyReader:
             yield from self._block(self._numbering.label(properties), line.text(), styles.heading_level(style))
         for anchored in line.anchored:
             yield from self._anchored(anchored)
+        if properties is not None and properties.find(qn("w:sectPr")) is not None:
+            yield from self._next_section()
 
     def _labelled(self, properties: "Element | None", line: Line) -> str:
         """Write a paragraph whose mark is hidden: the next one goes on in its line. With no text, it is not there."""
