@@ -4,10 +4,11 @@ import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _BASELINE_TOLERANCE = 0.3
 _GAP_BLANK = 0.16
+_GUESSED_BLANK = 0.05
 _OVERLAP_BLANK = -0.35
 _SCRIPT_SIZE = 0.85
 _SCRIPT_RISE = 0.6
@@ -36,6 +37,9 @@ class Run:
     blank_before: bool = False
     blank_after: bool = False
     """A blank was drawn there, be it ever so narrow."""
+    guess_before: bool = False
+    guess_after: bool = False
+    """No blank was drawn there, but the library below sees one in the gap."""
 
 
 @dataclass(slots=True)
@@ -169,7 +173,9 @@ def _line(row: _Row) -> Line:
 def _blank_between(left: Run, right: Run) -> bool:
     gap = right.start - left.end
     size = min(left.size, right.size)
-    return left.blank_after or right.blank_before or gap > _GAP_BLANK * size or gap < _OVERLAP_BLANK * size
+    if left.blank_after or right.blank_before or gap > _GAP_BLANK * size or gap < _OVERLAP_BLANK * size:
+        return True
+    return left.guess_after and right.guess_before and gap > _GUESSED_BLANK * size
 
 
 def _without_doubles(runs: Sequence[Run]) -> list[Run]:
@@ -194,7 +200,4 @@ def _is_right_to_left(runs: Sequence[Run]) -> bool:
 
 def _mirrored(runs: Sequence[Run]) -> list[Run]:
     """Read the row from the right: mirror every run's place, so that gaps mean what they mean."""
-    return [
-        Run(run.text, -run.end, -run.start, run.base, run.size, run.angle, run.blank_before, run.blank_after)
-        for run in reversed(runs)
-    ]
+    return [replace(run, start=-run.end, end=-run.start) for run in reversed(runs)]

@@ -1,210 +1,214 @@
-"""From PDFium's characters to runs of glyphs with a place, and what among them nobody sees.
+"""From PDFium's characters to words with a place.
 
-PDFium gives characters in drawing order and guesses blanks and line ends from it. Its guesses are not used:
-runs are cut at every blank and every jump, and `documents.layout` puts them together by place.
+PDFium gives characters in drawing order and guesses blanks and line ends from it. A word is taken from it only where
+its letters stand where their widths put them; elsewhere letters are looked at one by one and cut at every jump. What
+shares a line, and in which order, is told by place in `documents.layout`.
 """
 
 import ctypes
 import math
+import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kvprep.documents.layout.rows import Run
+from kvprep.documents.readers.pdfium_calls import address, calls
+from kvprep.documents.readers.scene import Ink, Point, ink_of
 
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
 
-_TINY_POINTS = 1.0
 _JUMP_BACK = 0.25
 _JUMP_AHEAD = 0.16
 _BASE_SHIFT = 0.12
-_INVISIBLE_MODES = (3, 7)
-_HYPHEN = 0xFFFE
-_BLANKS = frozenset(map(ord, " \t\r\n\u00a0\u2002\u2003\u2009\u202f\u3000"))
-
-Box = tuple[float, float, float, float]
-"""Left, bottom, right, top; in points."""
-
-
-@dataclass(slots=True)
-class PageText:
-    """What one page's text layer holds."""
-
-    runs: list[Run]
-    hidden: Counter[str]
-    """Characters left out, by reason."""
-    ocr_chars: int = 0
-    """Characters of an invisible layer over a picture of the page, kept."""
+_MIDDLE_HEIGHT = 0.25
+_WORD = re.compile("[^ \t\r\n\x00\u00a0\u2002\u2003\u2009\u202f\u3000]+")
+# PDFium marks the hyphen at a line's end.
+_HYPHENS = {"\ufffe": "-", "\x02": "-"}
+_LINE_END = "\r\n\x00"
+_RIGHT_TO_LEFT = ("R", "AL")
 
 
 @dataclass(slots=True)
-class _Frame:
-    """Direction and true font size of the glyphs of one run."""
+class Pen:
+    """Direction, true font size and ink of the glyphs of one text object."""
 
+    text_object: int
     cos: float
     sin: float
     angle: int
     size: float
+    ink: Ink
+    widths: dict[str, float] = field(repr=False)
+    """Advance of each character met so far, in points; shared by all text in the same font and size."""
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
+    def place(self, x: float, y: float) -> Point:
         """Turn a point of the page into (along the base line, height of the base line)."""
         return x * self.cos + y * self.sin, y * self.cos - x * self.sin
 
+    def looks_like(self, other: "Pen") -> bool:
+        """Tell whether both write in the same size, direction and ink."""
+        return self is other or (self.size, self.angle, self.ink) == (other.size, other.angle, other.ink)
 
-class GlyphSource:
-    """The characters of one text page, by index, straight from PDFium."""
+
+@dataclass(slots=True)
+class Glyphs:
+    """Some glyphs in a row, with what paints them."""
+
+    run: Run
+    pen: Pen
+    first: Point
+    """A point of the page in the middle of the first glyph's height."""
+    last: Point
+
+
+class _Box(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_float) for name in ("left", "top", "right", "bottom")]
+
+
+class _Matrix(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_float) for name in "abcdef"]
+
+
+class TextPage:
+    """The characters of one page, by index, straight from PDFium."""
 
     def __init__(self, textpage: "pypdfium2.PdfTextPage") -> None:
-        """Keep a text page open and at hand."""
-        import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
-
-        self._pdfium: Any = pdfium
+        """Keep a text page open and its characters at hand."""
         self._owner = textpage
-        self._page: Any = textpage.raw
-        self.num_chars = textpage.count_chars()
+        self._page = address(textpage.raw)
+        self._of = calls()
+        self.text = self._characters(textpage.count_chars())
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
-        self._x_ref, self._y_ref = ctypes.byref(self._x), ctypes.byref(self._y)
-        self._box = pdfium.FS_RECTF()
-        self._matrix = pdfium.FS_MATRIX()
+        self._refs = ctypes.byref(self._x), ctypes.byref(self._y)
+        self._pens: dict[int, Pen] = {}
+        self._widths: dict[tuple[float, ...], dict[str, float]] = {}
 
-    def pieces(self) -> Iterator[list[tuple[int, str, float, float]]]:
-        """Yield stretches without blanks: (index, character, x, y) of each glyph; an empty list for a drawn blank."""
-        get_char, get_origin, page = self._pdfium.FPDFText_GetUnicode, self._pdfium.FPDFText_GetCharOrigin, self._page
-        x, y, x_ref, y_ref = self._x, self._y, self._x_ref, self._y_ref
-        piece: list[tuple[int, str, float, float]] = []
-        for index in range(self.num_chars):
-            code = get_char(page, index)
-            if code in _BLANKS or code == 0:
-                if piece:
-                    yield piece
-                    piece = []
-                if code and self._pdfium.FPDFText_IsGenerated(page, index) != 1:
-                    yield []
-                continue
-            get_origin(page, index, x_ref, y_ref)
-            piece.append((index, "-" if code in (_HYPHEN, 2) else chr(code), x.value, y.value))
-        if piece:
-            yield piece
+    def _characters(self, count: int) -> str:
+        """Read one character for each index; PDFium's text as a whole leaves some out on a few pages."""
+        units = (ctypes.c_ushort * (count + 1))()
+        if self._of.Text_GetText(self._page, 0, count, units) == count + 1:
+            return "".join(map(chr, units[:count]))
+        return "".join([chr(self._of.Text_GetUnicode(self._page, index)) for index in range(count)])
 
-    def frame(self, index: int) -> _Frame:
-        """Read the direction and the printed size of one glyph."""
-        font_size = self._pdfium.FPDFText_GetFontSize(self._page, index)
-        if not self._pdfium.FPDFText_GetMatrix(self._page, index, self._matrix):
-            return _Frame(1.0, 0.0, 0, font_size)
-        m = self._matrix
+    def words(self) -> Iterator[Glyphs]:
+        """Yield what stands between blanks, in pieces where it does not hang together."""
+        previous: Run | None = None
+        end = 0
+        for match in _WORD.finditer(self.text):
+            drawn, guessed = self._blank(end, match.start())
+            if previous is not None:
+                previous.blank_after, previous.guess_after = drawn, guessed
+            for glyphs in self._pieces(match.start(), match.end()):
+                previous = glyphs.run
+                previous.blank_before, previous.guess_before = drawn, guessed
+                drawn = guessed = False
+                yield glyphs
+            end = match.end()
+
+    def _blank(self, start: int, end: int) -> tuple[bool, bool]:
+        """Tell whether there is a blank that was drawn, and whether there is one that PDFium sees in a gap."""
+        blanks = [index for index in range(start, end) if self.text[index] not in _LINE_END]
+        drawn = any(self._of.Text_IsGenerated(self._page, index) != 1 for index in blanks)
+        return drawn, bool(blanks) and not drawn
+
+    def _pieces(self, start: int, end: int) -> Iterator[Glyphs]:
+        pen = self._pen(start)
+        whole = self._whole_word(start, end, pen)
+        if whole is not None:
+            yield whole
+            return
+        piece = [(start, self._origin(start))]
+        for index in range(start + 1, end):
+            glyph = index, self._origin(index)
+            next_pen = self._pen(index)
+            if not pen.looks_like(next_pen) or not self._follows(piece[-1], glyph, pen):
+                yield self._glyphs(piece[0], piece[-1], pen)
+                piece, pen = [], next_pen
+            piece.append(glyph)
+        yield self._glyphs(piece[0], piece[-1], pen)
+
+    def _whole_word(self, start: int, end: int, pen: Pen) -> Glyphs | None:
+        """Take a word by its first and last letter, if all in between stand where their widths put them."""
+        last = end - 1
+        if last > start and self._of.Text_GetTextObject(self._page, last) != pen.text_object:
+            return None
+        at_first = self._origin(start)
+        at_last = self._origin(last) if last > start else at_first
+        along, base = pen.place(*at_first)
+        along_last, base_last = pen.place(*at_last)
+        if abs(base_last - base) > _BASE_SHIFT * pen.size:
+            return None
+        expected = sum([self._width(index, pen) for index in range(start, last)])
+        if abs(along_last - along - expected) > _JUMP_AHEAD * pen.size:
+            return None
+        return self._glyphs((start, at_first), (last, at_last), pen)
+
+    def _follows(self, before: tuple[int, Point], glyph: tuple[int, Point], pen: Pen) -> bool:
+        at_before, base_before = pen.place(*before[1])
+        at, base = pen.place(*glyph[1])
+        if abs(base - base_before) > _BASE_SHIFT * pen.size:
+            return False
+        advance = at - at_before
+        if advance < -_JUMP_BACK * pen.size:
+            char = self.text[glyph[0]]
+            return ord(char) > 0x590 and unicodedata.bidirectional(char) in _RIGHT_TO_LEFT
+        return advance - self._width(before[0], pen) <= _JUMP_AHEAD * pen.size
+
+    def _glyphs(self, first: tuple[int, Point], last: tuple[int, Point], pen: Pen) -> Glyphs:
+        start, base = pen.place(*first[1])
+        end = start + self._width(first[0], pen)
+        if last[0] > first[0]:
+            last_start = pen.place(*last[1])[0]
+            start, end = min(start, last_start), max(end, last_start + self._width(last[0], pen))
+        rise = _MIDDLE_HEIGHT * pen.size
+        shift_x, shift_y = -pen.sin * rise, pen.cos * rise
+        run = Run(self._word(first[0], last[0] + 1), start, end, base, pen.size, pen.angle)
+        middle_first = first[1][0] + shift_x, first[1][1] + shift_y
+        return Glyphs(run, pen, middle_first, (last[1][0] + shift_x, last[1][1] + shift_y))
+
+    def _word(self, start: int, end: int) -> str:
+        word = self.text[start:end]
+        if word.isascii() and "\x02" not in word:
+            return word
+        for mark, hyphen in _HYPHENS.items():
+            word = word.replace(mark, hyphen)
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return word
+
+    def _origin(self, index: int) -> Point:
+        self._of.Text_GetCharOrigin(self._page, index, *self._refs)
+        return self._x.value, self._y.value
+
+    def _width(self, index: int, pen: Pen) -> float:
+        """Read how far a glyph reaches from its origin, in points."""
+        char = self.text[index]
+        width = pen.widths.get(char)
+        if width is None:
+            box = _Box()
+            self._of.Text_GetLooseCharBox(self._page, index, ctypes.byref(box))
+            ends = [pen.place(x, y)[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
+            width = pen.widths[char] = max(ends) - pen.place(*self._origin(index))[0]
+        return width
+
+    def _pen(self, index: int) -> Pen:
+        text_object = self._of.Text_GetTextObject(self._page, index) or 0
+        pen = self._pens.get(text_object)
+        if pen is None or not text_object:
+            pen = self._pens[text_object] = self._new_pen(index, text_object)
+        return pen
+
+    def _new_pen(self, index: int, text_object: int) -> Pen:
+        font_size = self._of.Text_GetFontSize(self._page, index)
+        m = _Matrix(1, 0, 0, 1, 0, 0)
+        self._of.Text_GetMatrix(self._page, index, ctypes.byref(m))
         angle = round(math.degrees(math.atan2(m.b, m.a))) % 360
         turn = math.radians(angle)
-        return _Frame(math.cos(turn), math.sin(turn), angle, abs(font_size) * math.hypot(m.c, m.d))
-
-    def extent(self, index: int, frame: _Frame) -> tuple[float, float]:
-        """Read where one glyph's advance starts and ends along its base line."""
-        box = self._box
-        self._pdfium.FPDFText_GetLooseCharBox(self._page, index, box)
-        corners = [frame.place(x, y)[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
-        return min(corners), max(corners)
-
-    def is_invisible(self, index: int) -> bool:
-        """Tell whether the glyph is drawn with neither fill nor stroke."""
-        text_object = self._pdfium.FPDFText_GetTextObject(self._page, index)
-        return bool(text_object) and self._pdfium.FPDFTextObj_GetTextRenderMode(text_object) in _INVISIBLE_MODES
-
-
-def page_text(source: GlyphSource, visible: Box, pictures: list[Box]) -> PageText:
-    """Cut a page's characters into runs and leave out what nobody sees.
-
-    Args:
-        visible: the part of the page that is shown.
-        pictures: boxes of images. Invisible text over one of them is the text layer of a scan, and stays.
-    """
-    found = PageText([], Counter())
-    pending_blank = False
-    previous: Run | None = None
-    for piece in source.pieces():
-        if not piece:
-            pending_blank = True
-            if previous is not None:
-                previous.blank_after = True
-            continue
-        for glyphs, frame in _stretches(piece, source):
-            run = _run(glyphs, frame, source)
-            run.blank_before, pending_blank = pending_blank, False
-            previous = run
-            _sort_in(run, glyphs, source, visible, pictures, found)
-        pending_blank = False
-    return found
-
-
-def _sort_in(
-    run: Run,
-    glyphs: list[tuple[int, str, float, float]],
-    source: GlyphSource,
-    visible: Box,
-    pictures: list[Box],
-    found: PageText,
-) -> None:
-    _, _, x, y = glyphs[len(glyphs) // 2]
-    if run.size < _TINY_POINTS:
-        found.hidden["tiny"] += len(run.text)
-    elif not _inside(x, y, visible):
-        found.hidden["off the page"] += len(run.text)
-    elif source.is_invisible(glyphs[0][0]):
-        if any(_inside(x, y, picture) for picture in pictures):
-            found.ocr_chars += len(run.text)
-            found.runs.append(run)
-        else:
-            found.hidden["invisible"] += len(run.text)
-    else:
-        found.runs.append(run)
-
-
-def _inside(x: float, y: float, box: Box) -> bool:
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
-
-
-def _stretches(
-    piece: list[tuple[int, str, float, float]], source: GlyphSource
-) -> Iterator[tuple[list[tuple[int, str, float, float]], _Frame]]:
-    """Cut where the next glyph does not follow: another line, a jump, another size or direction."""
-    frame = source.frame(piece[0][0])
-    start = 0
-    for at in range(1, len(piece)):
-        if _follows(piece[at - 1], piece[at], frame, source):
-            continue
-        yield piece[start:at], frame
-        start, frame = at, source.frame(piece[at][0])
-    yield piece[start:], frame
-
-
-def _follows(
-    before: tuple[int, str, float, float], glyph: tuple[int, str, float, float], frame: _Frame, source: GlyphSource
-) -> bool:
-    at_before, base_before = frame.place(before[2], before[3])
-    at, base = frame.place(glyph[2], glyph[3])
-    if abs(base - base_before) > _BASE_SHIFT * frame.size:
-        return False
-    advance = at - at_before
-    if advance < -_JUMP_BACK * frame.size:
-        return ord(glyph[1]) > 0x590 and unicodedata.bidirectional(glyph[1]) in ("R", "AL")
-    if advance <= (0.5 + _JUMP_AHEAD) * frame.size:
-        return True
-    return at - source.extent(before[0], frame)[1] <= _JUMP_AHEAD * frame.size
-
-
-def _run(glyphs: list[tuple[int, str, float, float]], frame: _Frame, source: GlyphSource) -> Run:
-    first, last = glyphs[0], glyphs[-1]
-    start, end = source.extent(first[0], frame)
-    if len(glyphs) > 1:
-        last_start, last_end = source.extent(last[0], frame)
-        start, end = min(start, last_start), max(end, last_end)
-    _, base = frame.place(first[2], first[3])
-    return Run(_text(glyphs), start, end, base, frame.size, frame.angle)
-
-
-def _text(glyphs: list[tuple[int, str, float, float]]) -> str:
-    text = "".join(glyph[1] for glyph in glyphs)
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        size = abs(font_size) * math.hypot(m.c, m.d)
+        ink = ink_of(text_object) if text_object else Ink(0, None, 255)
+        font = self._of.TextObj_GetFont(text_object) if text_object else 0
+        widths = self._widths.setdefault((font or 0, font_size, m.a, m.b, m.c, m.d), {})
+        return Pen(text_object, math.cos(turn), math.sin(turn), angle, size, ink, widths)

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Extracted, Limits
 from kvprep.documents.layout.page import page_blocks
-from kvprep.documents.readers.glyphs import Box, GlyphSource, page_text
+from kvprep.documents.readers.glyphs import TextPage
+from kvprep.documents.readers.painting import painting_of
 from kvprep.documents.readers.pdf_attachments import attachments
 from kvprep.documents.readers.pdf_pages import PdfPages
 from kvprep.documents.readers.pdf_repair import has_impossible_pages, rewritten
 from kvprep.documents.readers.pypdf_edge import PypdfTrouble, opened
+from kvprep.documents.readers.scene import Scene
 from kvprep.documents.readers.second_reader import review, unmapped_share
+from kvprep.documents.readers.visible import page_text
 from kvprep.errors import EmptyDocument, NeedsOcr, OversizedDocument, ProtectedDocument, UnreadableDocument
 
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
 
-_MAX_FORM_DEPTH = 8
 _UNREADABLE_SHARE = 0.5
 """Share of a document's characters without a known meaning, past which it is no text."""
 # Annotations whose look is part of the page for a reader: filled-in fields, typed text, stamps.
@@ -112,8 +114,8 @@ def _read_page(document: "pypdfium2.PdfDocument", number: int, pages: PdfPages) 
 
     try:
         with contextlib.closing(_page(document, number)) as page:
-            pictures = _pictures(page)
-            text = page_text(GlyphSource(page.get_textpage()), page.get_bbox(), pictures)
+            scene = Scene(painting_of(page), page.get_bbox())
+            text = page_text(TextPage(page.get_textpage()), scene)
     except pypdfium2.PdfiumError:
         pages.broken_pages.append(number)
         return
@@ -122,7 +124,7 @@ def _read_page(document: "pypdfium2.PdfDocument", number: int, pages: PdfPages) 
     if text.hidden:
         pages.hidden_pages.add(number)
     pages.ocr_chars += text.ocr_chars
-    if not text.runs and pictures:
+    if not text.runs and scene.pictures:
         pages.picture_pages.append(number)
 
 
@@ -149,13 +151,6 @@ def _has_printed_annotations(page: "pypdfium2.PdfPage") -> bool:
         if subtype in printed:
             return True
     return False
-
-
-def _pictures(page: "pypdfium2.PdfPage") -> list[Box]:
-    import pypdfium2.raw as pdfium
-
-    images = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_FORM_DEPTH)
-    return [image.get_bounds() for image in images]
 
 
 def _require_text(pages: PdfPages) -> None:

@@ -1,0 +1,115 @@
+"""Which text on a page nobody can see: by its own ink, by what lies beneath it, by what lies over it."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal
+from kvprep.documents.readers.painting import Box, Painting, Shape, fill_colour
+from kvprep.documents.readers.pdfium_calls import calls
+
+Point = tuple[float, float]
+
+_FILLED, _INVISIBLE, _CLIP = 0, 3, 7
+_BAND = 32.0
+"""Height of the strips of the page, in points, by which shapes are found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """How a text object is painted."""
+
+    mode: int
+    """PDF's text render mode."""
+    colour: Colour | None
+    """Colour of the fill; unknown where it is a pattern."""
+    alpha: int
+    """0 is invisible, 255 opaque."""
+
+    @property
+    def is_invisible(self) -> bool:
+        """Whether it paints neither fill nor stroke."""
+        return self.mode in (_INVISIBLE, _CLIP) or (self.alpha == 0 and self.mode == _FILLED)
+
+
+def ink_of(text_object: int) -> Ink:
+    """Read how a text object is painted, by its handle."""
+    colour, alpha = fill_colour(text_object)
+    return Ink(calls().TextObj_GetTextRenderMode(text_object), colour, alpha)
+
+
+class Scene:
+    """Looks up what a page paints at a point."""
+
+    def __init__(self, painting: Painting, visible: Box) -> None:
+        """Sort the shapes by where they lie.
+
+        Args:
+            visible: the part of the page that is shown.
+        """
+        self.visible = visible
+        self.pictures = [shape.box for shape in painting.shapes if shape.is_picture]
+        self._orders = painting.text_orders
+        self._colours = {WHITE, *(shape.colour for shape in painting.shapes if shape.colour)}
+        self._last_opaque = max((shape.order for shape in painting.shapes if shape.is_opaque), default=-1)
+        self._bands: dict[int, list[Shape]] = defaultdict(list)
+        for shape in painting.shapes:
+            for band in range(*self._bands_of(shape.box)):
+                self._bands[band].append(shape)
+        self._suspects: dict[Colour, bool] = {}
+
+    def _bands_of(self, box: Box) -> tuple[int, int]:
+        bottom, top = max(box[1], self.visible[1]), min(box[3], self.visible[3])
+        return int(bottom // _BAND), int(top // _BAND) + 1
+
+    def is_over_picture(self, at: Point) -> bool:
+        """Tell whether a point lies on a picture, whichever was painted first."""
+        return any(is_inside(at, box) for box in self.pictures)
+
+    def trouble(self, text_object: int, ink: Ink, first: Point, last: Point) -> str:
+        """Say why nobody sees a text that is painted: it has the colour of its ground, or a shape lies over it.
+
+        Args:
+            text_object: the handle of the object that paints the text.
+            first: a point in its first letter.
+            last: a point in its last letter.
+
+        Returns:
+            Nothing where the text can be seen, or where that cannot be told.
+        """
+        order = self._orders.get(text_object)
+        if order is None:
+            return ""
+        if order < self._last_opaque and self._is_covered(order, first, last):
+            return "covered"
+        if ink.mode == _FILLED and ink.colour is not None and self._is_suspect(ink.colour):
+            ground = self._ground(order, ((first[0] + last[0]) / 2, (first[1] + last[1]) / 2))
+            if ground is not None and nearly_equal(ink.colour, ground):
+                return "in the colour of its ground"
+        return ""
+
+    def _is_suspect(self, colour: Colour) -> bool:
+        """Tell whether the page has a ground anywhere on which the colour would not show."""
+        if colour not in self._suspects:
+            self._suspects[colour] = any(nearly_equal(colour, ground) for ground in self._colours)
+        return self._suspects[colour]
+
+    def _is_covered(self, order: int, first: Point, last: Point) -> bool:
+        return any(
+            shape.is_opaque and shape.order > order and is_inside(last, shape.box) for shape in self._shapes_at(first)
+        )
+
+    def _ground(self, order: int, at: Point) -> Colour | None:
+        """Give the colour that was painted last at a point before the text; nothing where it is not known."""
+        beneath = [shape for shape in self._shapes_at(at) if shape.order < order]
+        return max(beneath, key=lambda shape: shape.order).colour if beneath else WHITE
+
+    def _shapes_at(self, at: Point) -> Iterator[Shape]:
+        for shape in self._bands.get(int(at[1] // _BAND), ()):
+            if is_inside(at, shape.box):
+                yield shape
+
+
+def is_inside(at: Point, box: Box) -> bool:
+    """Tell whether a point lies in a box or on its edge."""
+    return box[0] <= at[0] <= box[2] and box[1] <= at[1] <= box[3]
