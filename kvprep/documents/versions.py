@@ -32,7 +32,7 @@ _READERS: Mapping[Kind, _Made] = {
     Kind.MAIL: _Made(1, ("Python",), (Kind.HTML,)),
     Kind.EINVOICE: _Made(1, ("lxml",)),
     Kind.CSV: _Made(1, ("charset-normalizer",)),
-    Kind.MARKDOWN: _Made(1, ("charset-normalizer",)),
+    Kind.MARKDOWN: _Made(1, ("charset-normalizer", "markdown-it-py", "lxml")),
     Kind.TEXT: _Made(1, ("charset-normalizer",)),
 }
 
