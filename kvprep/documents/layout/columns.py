@@ -26,11 +26,13 @@ def hit_columns(piece: Cell | Word, columns: Sequence[Column], size: float) -> l
     Args:
         size: the font size in points; an overlap of a fifth of it does not count.
     """
-    slack = min(_OVERLAP * size, (piece.end - piece.start) / 2)
+    start, end = piece.start, piece.end
+    slack = min(_OVERLAP * size, (end - start) / 2)
+    reach, limit = start + slack, end - slack
     return [
         number
         for number, column in enumerate(columns)
-        if min(piece.end, column.end) - max(piece.start, column.start) > slack
+        if column.end > reach and column.start < limit and column.end - column.start > slack
     ]
 
 

@@ -158,19 +158,20 @@ def _is_sure(region: _Region) -> bool:
     if len(region.anchors) < _MIN_ANCHORS:
         return False
     num_aligned = num_figures = 0
-    for number in range(len(region.columns)):
-        cells = list(_column_cells(region, number))
+    for cells in _column_cells(region):
         num_aligned += _share_an_edge(cells, region.anchors[0].size)
         below = cells[1:]
         num_figures += 2 * sum(is_value(cell.text) for cell in below) >= len(below) > 0
     return num_aligned >= _MIN_CELLS and num_figures > 0
 
 
-def _column_cells(region: _Region, number: int) -> Iterator[Cell]:
+def _column_cells(region: _Region) -> list[list[Cell]]:
+    found: list[list[Cell]] = [[] for _ in region.columns]
     for line in region.anchors:
         for cell in line.cells:
-            if number in hit_columns(cell, region.columns, line.size):
-                yield cell
+            for number in hit_columns(cell, region.columns, line.size):
+                found[number].append(cell)
+    return found
 
 
 _EDGES: tuple[Callable[[Cell], float], ...] = (

@@ -141,7 +141,10 @@ class TextPage:
         along_last, base_last = pen.place(*at_last)
         if abs(base_last - base) > _BASE_SHIFT * pen.size:
             return None
-        expected = sum([self._width(index, pen) for index in range(start, last)])
+        try:
+            expected = sum(map(pen.widths.__getitem__, self.text[start:last]))
+        except KeyError:
+            expected = sum([self._width(index, pen) for index in range(start, last)])
         if abs(along_last - along - expected) > _JUMP_AHEAD * pen.size:
             return None
         return self._glyphs((start, at_first), (last, at_last), pen)

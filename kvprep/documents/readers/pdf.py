@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,14 @@ class PdfReader:
             blocks=tuple(pages.blocks),
             title=pages.title,
             findings=(*pages.findings(), *second_findings, *embedded.findings),
-            reader=f"pdf (pypdfium2 {version('pypdfium2')}, pypdf {version('pypdf')})",
+            reader=_reader_id(),
             members=tuple(embedded.members),
         )
+
+
+@cache
+def _reader_id() -> str:
+    return f"pdf (pypdfium2 {version('pypdfium2')}, pypdf {version('pypdf')})"
 
 
 def _read_pages(data: bytes, limits: Limits) -> PdfPages:
