@@ -19,8 +19,8 @@ VALUES = 1
 class KVBuffer(Protocol):
     """Keys and values of one sequence, head-major: per layer (num_kv_heads, capacity, key_dim) and (…, value_dim).
 
-    A buffer belongs to one writer: one forward pass, one load, or one `generate` at a time. Reading chunks of
-    tokens that nobody is writing is safe from any thread.
+    A buffer belongs to one writer: one prefill, one load, or one answer at a time; a second one is refused with
+    RuntimeError. Reading chunks of tokens that nobody is writing is safe from any thread.
     """
 
     @property

@@ -7,6 +7,7 @@ reads is a view of it. Head-major, so that one head's tokens lie in one run of b
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from kvprep.prefill.base import KEYS, VALUES, ChunkTarget
@@ -36,6 +37,7 @@ class TorchBuffer:
 
         self.shape = shape
         self._device = torch.device(device)
+        self._writer = Lock()
         self._is_staged = self._device.type != "cpu" if staged is None else staged
         dtype = getattr(torch, shape.dtype)
         make = _layer_class()
@@ -73,6 +75,20 @@ class TorchBuffer:
             raise ValueError(f"cannot truncate {self.length} tokens to {length}")
         self.set_length(length)
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep every other prefill, load and answer out meanwhile.
+
+        Raises:
+            RuntimeError: one is under way; two at once would write over one another.
+        """
+        if not self._writer.acquire(blocking=False):
+            raise RuntimeError("the buffer is in use by another prefill, load or answer; give each a buffer of its own")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
     def chunk_view(self, layer: int, part: int, head: int, start: int, end: int) -> memoryview:
         """Show the bytes of tokens [start, end) of one head."""
         if self._is_staged:
@@ -82,14 +98,12 @@ class TorchBuffer:
     @contextmanager
     def filling(self) -> Iterator[ChunkTarget]:
         """Fill tokens from outside."""
-        if not self._is_staged:
-            yield self._slice
-            return
         staged: list[tuple[torch.Tensor, torch.Tensor]] = []
-        yield self._staging(staged)
-        for run, host in staged:
-            run.copy_(host, non_blocking=True)
-        self._wait()
+        with self.writing():
+            yield self._staging(staged) if self._is_staged else self._slice
+            for run, host in staged:
+                run.copy_(host, non_blocking=True)
+            self._wait()
 
     def _staging(self, staged: "list[tuple[torch.Tensor, torch.Tensor]]") -> ChunkTarget:
         """Give host memory for each chunk, and note where it belongs."""

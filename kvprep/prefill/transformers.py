@@ -53,8 +53,9 @@ class TransformersEngine:
         if pieces:
             self._check_fits(max(piece.end for piece in pieces), "the document")
         total = PrefillCost(0, 0.0, 0.0)
-        for piece in pieces:
-            total += self._run_piece(ours, token_ids, piece)
+        with ours.writing():
+            for piece in pieces:
+                total += self._run_piece(ours, token_ids, piece)
         return total
 
     def generate(
@@ -178,9 +179,10 @@ def _check_pieces(pieces: Sequence[Piece], length: int) -> None:
 
 @contextmanager
 def _restored(buffer: TorchBuffer) -> Iterator[None]:
-    """Give a buffer its former length back, however the block ends."""
-    length = buffer.length
-    try:
-        yield
-    finally:
-        buffer.set_length(length)
+    """Write to a buffer alone, and give it its former length back, however the block ends."""
+    with buffer.writing():
+        length = buffer.length
+        try:
+            yield
+        finally:
+            buffer.set_length(length)

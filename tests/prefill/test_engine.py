@@ -310,6 +310,23 @@ def test_many_questions_on_one_document_do_not_see_one_another(llama: Transforme
     assert _bytes(buffer, llama.shape) == before
 
 
+def test_a_buffer_is_never_shared_between_writers(llama: TransformersEngine) -> None:
+    tokens, question = _tokens(100), _tokens(9, seed=2)
+    buffer = _prefilled(llama, tokens, cut(0, 100))
+    answer = llama.generate(buffer, question, max_new_tokens=NUM_ANSWER_TOKENS, eos_token_ids=())
+    started = [next(answer)]
+    for second in (
+        lambda: llama.logits(buffer, question),
+        lambda: next(llama.generate(buffer, question, max_new_tokens=1, eos_token_ids=())),
+        lambda: llama.prefill(buffer, tokens, [Piece(buffer.length, buffer.length + 1)]),
+        lambda: buffer.filling().__enter__(),
+    ):
+        with pytest.raises(RuntimeError, match="in use"):
+            second()
+    assert [*started, *answer] == _answer(llama, buffer, question)
+    assert buffer.length == 100
+
+
 def test_a_pass_that_fails_leaves_the_buffer_where_its_piece_started(llama: TransformersEngine) -> None:
     tokens = _tokens(100)
     tokens[80] = VOCABULARY  # no such token
