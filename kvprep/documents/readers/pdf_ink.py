@@ -1,10 +1,12 @@
 """What a page shows when it is drawn: the judge of text that PDFium itself does not see."""
 
-import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pypdfium2  # type: ignore[import-untyped]
 
 _MAX_SIDE = 2000
 """Pixels; larger pages are drawn smaller."""
@@ -18,18 +20,17 @@ _ABOVE, _BELOW = 0.9, 0.25
 class Ink:
     """A page drawn in grey."""
 
-    def __init__(self, data: bytes, number: int) -> None:
-        """Draw a page of a PDF; numbers start at 1. A page that cannot be drawn shows nothing."""
-        import pypdfium2  # type: ignore[import-untyped]
+    def __init__(self, page: "pypdfium2.PdfPage") -> None:
+        """Draw a page.
 
-        self._grey: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
-        with contextlib.suppress(pypdfium2.PdfiumError), contextlib.closing(pypdfium2.PdfDocument(data)) as document:
-            page = document[number - 1]
-            self._left, self._bottom, _, self._top = page.get_bbox()
-            self._scale = min(1.0, _MAX_SIDE / max(*page.get_size(), 1.0))
-            self._is_turned = bool(page.get_rotation())
-            bitmap = page.render(scale=self._scale, grayscale=True)
-            self._grey = bitmap.to_numpy().reshape(bitmap.height, bitmap.width).copy()
+        Raises:
+            PdfiumError: it cannot be drawn.
+        """
+        self._left, _, _, self._top = page.get_bbox()
+        self._scale = min(1.0, _MAX_SIDE / max(*page.get_size(), 1.0))
+        self._is_turned = bool(page.get_rotation())
+        bitmap = page.render(scale=self._scale, grayscale=True)
+        self._grey: NDArray[np.uint8] = bitmap.to_numpy().reshape(bitmap.height, bitmap.width).copy()
 
     def shows(self, text: str, cm: list[float], tm: list[float], font_size: float) -> bool:
         """Tell whether there are marks where a text begins.

@@ -9,20 +9,14 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
-from kvprep.documents.readers.pdf_ink import Ink
+from kvprep.documents.readers.both_readers import BothReaders
 from kvprep.documents.readers.pdf_pages import PdfPages, page_list
-from kvprep.documents.readers.pypdf_edge import PypdfTrouble, contained, opened
 from kvprep.types import TextFinding
-
-if TYPE_CHECKING:
-    import pypdf
 
 SECOND_READER = "second-reader"
 """Kind of a finding: pages whose text is pypdf's, because PDFium's was worse."""
@@ -96,17 +90,25 @@ def _lot(seed: bytes, number: int) -> float:
 
 def _reviewed(asked: list[int], doubtful: set[int], texts: dict[int, str], data: bytes) -> _Review:
     result = _Review()
-    readers = _Readers(data)
-    for number in asked:
-        second = readers.second(number)
-        first = readers.first(number)
-        if second is None:
-            continue
-        if number in doubtful and _is_better(shown := readers.shown(number), texts.get(number, ""), first):
-            result.taken[number] = [Block(line, BlockKind.LINE, number) for line in shown.splitlines() if line.strip()]
-        elif not _agree(first, second):
-            result.disputed.append(number)
+    with contextlib.closing(BothReaders(data)) as readers:
+        for number in asked:
+            first, second = readers.first(number), readers.second(number)
+            better = _better(texts.get(number, ""), first, second, number, readers) if number in doubtful else ""
+            if better:
+                result.taken[number] = [
+                    Block(line, BlockKind.LINE, number) for line in better.splitlines() if line.strip()
+                ]
+            elif second is not None and not _agree(first, second):
+                result.disputed.append(number)
     return result
+
+
+def _better(text: str, first: str, second: str | None, number: int, readers: BothReaders) -> str:
+    """Give what pypdf reads and the page shows, if it should stand in for what was made of PDFium's text."""
+    if second is None or not _is_better(second, text, first):
+        return ""
+    shown = readers.shown(number)  # dear, since the page is drawn
+    return shown if _is_better(shown, text, first) else ""
 
 
 def _is_better(second: str, text: str, first: str) -> bool:
@@ -149,52 +151,3 @@ def _findings(result: _Review, pages: PdfPages) -> Iterator[TextFinding]:
     if unmapped:
         count = sum(len(_UNMAPPED.findall(block.text)) for block in pages.blocks)
         yield TextFinding(UNMAPPED, count, page_list(list(unmapped)))
-
-
-class _Readers:
-    """Both readers' plain texts of a page, each opened when it is first asked."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @cached_property
-    def _pypdf(self) -> "pypdf.PdfReader | None":
-        try:
-            return opened(self._data)
-        except PypdfTrouble:
-            return None
-
-    def second(self, number: int) -> str | None:
-        """Read a page with pypdf, all that is in it; nothing where it fails."""
-        return self._extracted(number, None)
-
-    def shown(self, number: int) -> str:
-        """Read a page with pypdf, and leave out each piece of text that leaves no mark on the page when it is drawn."""
-        ink = Ink(self._data, number)
-        pieces: list[str] = []
-
-        def collect(text: str, cm: list[float], tm: list[float], font: object, font_size: float) -> None:
-            if not text.strip() or (font is not None and ink.shows(text, cm, tm, font_size)):
-                pieces.append(text)
-
-        self._extracted(number, collect)
-        return "".join(pieces)
-
-    def _extracted(self, number: int, visitor: Callable[..., None] | None) -> str | None:
-        if self._pypdf is None:
-            return None
-        try:
-            with contained():
-                return str(self._pypdf.pages[number - 1].extract_text(visitor_text=visitor))
-        except PypdfTrouble:
-            return None
-
-    def first(self, number: int) -> str:
-        """Read a page with PDFium in its own order, hidden text included."""
-        import pypdfium2  # type: ignore[import-untyped]
-
-        try:
-            with contextlib.closing(pypdfium2.PdfDocument(self._data)) as document:
-                return str(document[number - 1].get_textpage().get_text_range())
-        except pypdfium2.PdfiumError:
-            return ""
