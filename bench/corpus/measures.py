@@ -33,9 +33,10 @@ class Measure:
 def _docling(form: str) -> dict[str, Measure]:
     patterns, name = (f"data/{form}/sources/*",), form.upper()
     once = partial(docling.recall, form=form, cut=docling.words_of_merged_cells_once)
+    merged = {f"merged-{form}": Measure(f"docling, {name}: words, merged cells once", once, patterns)}
     return {
         f"docling-{form}": Measure(f"docling, {name}: words", partial(docling.recall, form=form), patterns, 0.99),
-        f"merged-{form}": Measure(f"docling, {name}: words, merged cells once", once, patterns),
+        **(merged if form != "csv" else {}),
         f"order-{form}": Measure(f"docling, {name}: words in order", partial(docling.order, form=form), patterns),
     }
 

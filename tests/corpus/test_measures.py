@@ -88,6 +88,12 @@ def test_markdown_gives_the_words_that_it_shows() -> None:
     assert markdown_words("$$\\frac{a}{b}$$ and a `c`\n```python\nd\n```") == "a b and a c d".split()
 
 
+def test_a_cell_that_repeats_its_neighbour_can_be_left_out_of_the_count() -> None:
+    merged = "| a | a |\n| --- | --- |\n| a | b |\n| c | b |"
+    assert markdown_words(merged) == "a a a b c b".split()
+    assert docling.words_of_merged_cells_once(merged) == "a b c".split()
+
+
 def test_words_count_as_often_as_they_are_expected() -> None:
     assert word_recall("x", ["a", "a", "b"], ["b", "a", "c"]).found == 2
 
