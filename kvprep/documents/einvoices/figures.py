@@ -10,7 +10,7 @@ _NUMBER = re.compile(r"[0-9]+(?:[.,'’][0-9]+)*")
 # `1 234,56` may also be the quantity 1 beside the amount 234,56: both readings count.
 _SPACED_NUMBER = re.compile(r"(?<![0-9])(?=([0-9]{1,3}(?:\s[0-9]{3}){1,4}(?:[.,][0-9]+)?))")
 _GROUPED = re.compile(r"[0-9]{1,3}([.,'’])[0-9]{3}(?:\1[0-9]{3})*")
-_LONGEST_NUMBER = 24
+_SEPARATORS = re.compile("[.,'’]")
 _XML_AMOUNT = re.compile(r"[+-]?([0-9]{1,15}(?:\.[0-9]{1,8})?)(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_ID = 200
@@ -61,8 +61,12 @@ class PrintedText:
 
     def has_amount(self, written: str) -> bool:
         """Tell whether an amount is printed, in whatever form and with whatever sign; nothing at all need not be."""
-        amount = _decimal(written)
-        return amount is None or amount == 0 or bool(self._amounts & {amount, amount.quantize(Decimal("0.01"))})
+        match = _XML_AMOUNT.match(written)
+        if match is None:
+            return True
+        rounded = f"{Decimal(match.group()):.2f}".lstrip("+-")
+        exact, two_places = (_amount(*amount.partition(".")[::2]) for amount in (match.group(1), rounded))
+        return exact == "." or not self._amounts.isdisjoint((exact, two_places))
 
     def has_date(self, written: str) -> bool:
         """Tell whether a date as XML writes it is printed in one of the usual forms; 05/04 may be either.
@@ -99,27 +103,25 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _decimal(written: str) -> Decimal | None:
-    match = _XML_AMOUNT.match(written)
-    return Decimal(match.group(1)).normalize() if match else None
-
-
-def _amounts(text: str) -> Iterator[Decimal]:
+def _amounts(text: str) -> Iterator[str]:
     for match in _NUMBER.finditer(text):
         yield from _readings(match.group())
     for match in _SPACED_NUMBER.finditer(text):
-        yield from _readings(re.sub(r"\s", "", match.group(1)))
+        yield from _readings("".join(match.group(1).split()))
 
 
-def _readings(number: str) -> Iterator[Decimal]:
+def _readings(number: str) -> Iterator[str]:
     """Yield what a printed number may mean: its last separator before decimals, or all of them between thousands."""
-    if len(number) > _LONGEST_NUMBER:
-        return
-    whole, separator, decimals = number.rpartition(max(number, key=lambda char: (char in ".,", number.rfind(char))))
-    if separator in (".", ","):
-        yield Decimal(f"{re.sub(r'[^0-9]', '', whole) or 0}.{decimals}").normalize()
-    if number.isdecimal() or _GROUPED.fullmatch(number):
-        yield Decimal(re.sub(r"[^0-9]", "", number)).normalize()
+    *thousands, last = _SEPARATORS.split(number)
+    if thousands and number[-len(last) - 1] in ".,":
+        yield _amount("".join(thousands), last)
+    if not thousands or _GROUPED.fullmatch(number):
+        yield _amount("".join([*thousands, last]), "")
+
+
+def _amount(whole: str, decimals: str) -> str:
+    """Write an amount in one way: `01234` and `50` as `1234.5`."""
+    return f"{whole.lstrip('0')}.{decimals.rstrip('0')}"
 
 
 def _dates(pattern: re.Pattern[str], text: str) -> Iterator[date | None]:
