@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.corpus import docling, report, whole
-from bench.corpus.files import Measured, Reading
+from bench.corpus.files import Measured, Reading, read
 from bench.corpus.measures import MEASURES
 
 pytestmark = pytest.mark.slow
@@ -41,3 +41,9 @@ def test_no_file_crashes_a_reader_or_ends_without_a_name(readings: dict[str, Rea
     measured = whole.outcomes(readings)
     assert measured.total > 300
     assert measured.share == 1, explained(measured)
+
+
+def test_reading_again_in_another_order_gives_the_same(readings: dict[str, Reading], corpus: Path) -> None:
+    names = [name for name in readings if (corpus / name).is_file()][::-5]
+    again = read(corpus, names, jobs=1)
+    assert [name for name in again if again[name] != readings[name]] == []
