@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kvprep.documents import markdown
 from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.layout.flows import flows
 from kvprep.documents.layout.labels import settle_labels
 from kvprep.documents.layout.rows import Line, Run, lines_of
 from kvprep.documents.layout.tables import find_tables
@@ -21,7 +22,8 @@ def page_blocks(runs: Iterable[Run], page: int) -> Iterator[Block]:
         by_angle[run.angle].append(run)
     num_chars = {angle: sum(len(run.text) for run in same) for angle, same in by_angle.items()}
     for angle in sorted(by_angle, key=lambda angle: (-num_chars[angle], angle)):
-        yield from _blocks(lines_of(by_angle[angle]), page)
+        for flow in flows(lines_of(by_angle[angle])):
+            yield from _blocks(flow, page)
 
 
 def _blocks(lines: Sequence[Line], page: int) -> Iterator[Block]:
