@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kvprep.documents.base import Block, BlockKind
 
+_LONGEST_LABEL = 80
+
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Write rows as a Markdown table; the first row becomes its head.
@@ -47,3 +49,9 @@ def _num_filled(row: Sequence[str]) -> int:
 
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+def is_label(text: str) -> bool:
+    """Tell a short text of words from a figure and from prose: it may stand in every cell that a merged cell covers."""
+    digits = sum(char.isdigit() for char in text)
+    return len(text) <= _LONGEST_LABEL and sum(char.isalpha() for char in text) > digits

@@ -153,11 +153,54 @@ def test_nested_tables_and_tables_for_layout_give_their_text_in_order() -> None:
     assert text_of(tbl([p(r("only")) + p(r("column"))], [p(r("here"))])) == "only\n\ncolumn\n\nhere"
 
 
-def test_merged_cells_keep_the_columns_apart() -> None:
-    wide = tr(p(r("Total")), p(r("9"))).replace("<w:tc>", '<w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>', 1)
-    tall = tr(p(r("gone")), p(r("2")), p(r("3"))).replace("<w:tc>", "<w:tc><w:tcPr><w:vMerge/></w:tcPr>", 1)
-    table = tbl([p(r("a")), p(r("b|c")), p(r("d"))]).replace("</w:tbl>", f"{tall}{wide}</w:tbl>")
-    assert text_of(table) == "| a | b\\|c | d |\n| --- | --- | --- |\n|  | 2 | 3 |\n| Total |  | 9 |"
+def merged(properties: str, text: str) -> str:
+    return f"<w:tc><w:tcPr>{properties}</w:tcPr>{p(r(text))}</w:tc>"
+
+
+def plain(*texts: str) -> str:
+    return "".join(f"<w:tc>{p(r(text))}</w:tc>" for text in texts)
+
+
+WIDE, TALL, COVERED = '<w:gridSpan w:val="2"/>', '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
+
+
+def table_of(*rows: str) -> str:
+    return text_of(f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in rows)}</w:tbl>")
+
+
+def test_a_label_stands_in_every_cell_that_its_merged_cell_covers() -> None:
+    text = table_of(
+        plain("Region", "Item|s", "Price"),
+        merged(TALL, "North") + plain("lamp", "2"),
+        merged(COVERED, "under") + plain("bulb", "3"),
+        merged(WIDE, "Total") + plain("5"),
+    )
+    head = "| Region | Item\\|s | Price |\n| --- | --- | --- |"
+    assert text == f"{head}\n| North | lamp | 2 |\n| North | bulb | 3 |\n| Total | Total | 5 |"
+
+
+def test_a_figure_of_a_merged_cell_stands_once() -> None:
+    text = table_of(
+        plain("Item", "Price"), plain("lamp") + merged(TALL, "EUR 100.00"), plain("bulb") + merged(COVERED, "")
+    )
+    assert text == "| Item | Price |\n| --- | --- |\n| lamp | EUR 100.00 |\n| bulb |  |"
+
+
+def test_nothing_is_repeated_in_a_form_where_no_row_fills_all_columns() -> None:
+    text = table_of(merged(WIDE, "Name") + plain("Ann"), plain("Born") + merged(WIDE, "May"))
+    assert text == "| Name |  | Ann |\n| --- | --- | --- |\n| Born | May |  |"
+
+
+def test_a_cell_over_a_whole_row_and_columns_that_nothing_starts_in_stand_once() -> None:
+    text = table_of(
+        merged('<w:gridSpan w:val="5"/>', "Key terms"), merged(WIDE, "Law") + plain("England") + merged(WIDE, "x")
+    )
+    assert text == "| Key terms |  |  |\n| --- | --- | --- |\n| Law | England | x |"
+
+
+def test_cells_merged_the_old_way_are_read_alike() -> None:
+    text = table_of(plain("a", "b"), merged('<w:hMerge w:val="restart"/>', "Sum") + merged("<w:hMerge/>", ""))
+    assert text == "| a | b |\n| --- | --- |\n| Sum | Sum |"
 
 
 def test_headers_and_footers_stand_once_without_page_numbers() -> None:

@@ -1,4 +1,6 @@
-from kvprep.documents.markdown import table
+import pytest
+
+from kvprep.documents.markdown import is_label, table
 
 
 def test_the_first_row_of_a_table_is_its_head() -> None:
@@ -15,3 +17,11 @@ def test_rows_and_columns_without_text_are_left_out_and_short_rows_are_filled_up
 
 def test_a_table_without_text_is_nothing() -> None:
     assert table([]) == table([[], [" "]]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("North", True), ("1 month", True), ("EUR 100.00", False), ("12.5 %", False), ("", False), ("word " * 20, False)],
+)
+def test_a_label_is_short_and_has_more_letters_than_figures(text: str, expected: bool) -> None:
+    assert is_label(text) is expected

@@ -12,7 +12,7 @@ from kvprep.documents.readers.word.numbering import Label, Lists, Numbering
 from kvprep.documents.readers.word.package import Package
 from kvprep.documents.readers.word.runs import Line, Runs
 from kvprep.documents.readers.word.styles import Styles
-from kvprep.documents.readers.word.tables import Row, arranged, is_data, table_rows
+from kvprep.documents.readers.word.tables import Covered, Row, arranged, is_data, lay_out, table_rows
 from kvprep.documents.readers.word.visibility import Backdrop, Sight, behind_page
 from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, is_on, qn
 
@@ -54,10 +54,11 @@ class BodyReader:
             sections: what stands before and behind each section of the part.
         """
         self._document = document
-        self._relations = document.package.relations(part)
+        self._part = part
         self._numbering = Numbering(document.lists, document.styles)
         self._runs = Runs(document.sight, document.notes, without_page_numbers=is_edge)
-        self._carried = ""
+        self._carried: list[str] = []
+        """What paragraphs without a mark of their own pass on to the next."""
         self._item_depth = -1
         self._in_cell = False
         self._sections = iter(sections)
@@ -102,27 +103,28 @@ class BodyReader:
         properties = paragraph.find(qn("w:pPr"))
         styles = self._document.styles
         style = styles.of_paragraph(properties)
-        line = Line([self._carried])
+        line = Line()
         self._runs.add(paragraph, style, self._document.sight.behind_paragraph(properties, style, backdrop), line)
         mark = properties.find(qn("w:rPr")) if properties is not None else None
-        self._carried = ""
         if _is_deleted(mark):
-            self._carried = "".join(line.pieces)
+            self._carried += line.pieces
         elif is_on(mark, "w:vanish"):
-            self._carried = self._labelled(properties, line)
+            self._carried += self._labelled(properties, line)
         else:
-            yield from self._block(self._numbering.label(properties), line.text(), styles.heading_level(style))
+            text = Line(self._carried + line.pieces).text()
+            self._carried = []
+            yield from self._block(self._numbering.label(properties), text, styles.heading_level(style))
         for anchored in line.anchored:
             yield from self._anchored(anchored)
         if properties is not None and properties.find(qn("w:sectPr")) is not None:
             yield from self._next_section()
 
-    def _labelled(self, properties: "Element | None", line: Line) -> str:
+    def _labelled(self, properties: "Element | None", line: Line) -> list[str]:
         """Write a paragraph whose mark is hidden: the next one goes on in its line. With no text, it is not there."""
         if not line.text():
-            return ""
+            return []
         label = self._numbering.label(properties)
-        return f"{label.text if label else ''} {line.text()} "
+        return [f"{label.text} " if label else "", *line.pieces, " "]
 
     def _block(self, label: Label | None, text: str, heading_level: int) -> Iterator[Block]:
         if not text:
@@ -151,7 +153,7 @@ class BodyReader:
 
     def _graphic(self, element: "Element") -> Iterator[Block]:
         is_chart = element.tag == qn("c:chart")
-        relation = self._relations.get(element.get(qn("r:id" if is_chart else "r:dm"), ""))
+        relation = self._document.package.relations(self._part).get(element.get(qn("r:id" if is_chart else "r:dm"), ""))
         root = self._document.package.root(relation.target) if relation else None
         if root is not None:
             yield from chart_blocks(root) if is_chart else diagram_blocks(root)
@@ -165,17 +167,17 @@ class BodyReader:
                 yield from arranged(self._cells(row, behind))
             return
         around, self._in_cell = self._in_cell, True
-        text = markdown_table([row.texts(self._cells(row, behind)) for row in rows])
+        texts = ([" ".join(block.text for block in cell) for cell in self._cells(row, behind)] for row in rows)
+        text = markdown_table(list(lay_out(rows, texts)))
         self._in_cell = around
         if text:
             yield Block(text, BlockKind.TABLE)
 
     def _cells(self, row: Row, backdrop: Backdrop) -> Iterator[list[Block]]:
         """Yield the blocks of each cell; of one that a merged cell covers, none."""
-        for cell in row.cells:
-            behind = backdrop.under(cell.shading)
-            blocks = list(self.blocks(cell.element, behind))
-            yield [] if cell.is_covered else blocks
+        for cell in row:
+            blocks = list(self.blocks(cell.element, backdrop.under(cell.shading)))
+            yield blocks if cell.covered is Covered.NOT else []
 
 
 def _is_deleted(mark: "Element | None") -> bool:

@@ -12,7 +12,6 @@ from kvprep.documents.readers.word.wordml import is_on, qn
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-_FORMER = qn("w:sectPrChange")
 # What is left of a header or footer that only counts pages.
 _FOLIO = re.compile(r"(?:page|seite|sheet|of|von|de|sur|\W|_)*", re.I)
 
@@ -31,7 +30,8 @@ class Edges:
 
     def sections(self, body: "Element") -> list[Section]:
         """Put each different header before the first section that prints it, each footer behind the last one."""
-        properties = [element for element in body.iterdescendants(qn("w:sectPr")) if element.getparent().tag != _FORMER]
+        former = set(body.iterfind(f".//{qn('w:sectPrChange/w:sectPr')}"))
+        properties = [element for element in body.iterdescendants(qn("w:sectPr")) if element not in former]
         sections = [Section() for _ in properties]
         headers = list(enumerate(self._printed(properties, "header")))
         footers = list(enumerate(self._printed(properties, "footer")))
@@ -53,14 +53,15 @@ class Edges:
 
     def _different(self, printed: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[Block]]]:
         """Read the parts in this order, and leave out those that say what another one has said."""
-        seen = set()
+        parts, texts = set(), set()
         for index, names in printed:
-            for name in names:
+            for name in [name for name in names if name not in parts]:
                 blocks = self._read(name)
                 text = "\n".join(block.text for block in blocks)
-                if text not in seen:
+                if text not in texts:
                     yield index, blocks
-                seen.add(text)
+                parts.add(name)
+                texts.add(text)
 
     def _read(self, name: str) -> list[Block]:
         if name not in self._blocks:

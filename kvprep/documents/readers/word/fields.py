@@ -9,6 +9,10 @@ from kvprep.documents.readers.word.wordml import child_value, is_on, qn, whole_n
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
+_MAX_OPEN = 100
+"""Fields in fields; Word itself allows twenty."""
+_MAX_CODE = 256
+"""Characters of a code; the first word is all that matters."""
 _PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES)\b", re.I)
 
 
@@ -36,15 +40,15 @@ class Fields:
 
     def add_code(self, code: str) -> None:
         """Take in a piece of the code of the innermost field."""
-        if self._open:
-            self._open[-1].code += code
+        if self._open and len(self._open[-1].code) < _MAX_CODE:
+            self._open[-1].code += code[:_MAX_CODE]
 
     def mark(self, mark: "Element") -> str:
         """Follow a `w:fldChar`, and give what is seen in its place."""
         kind = mark.get(qn("w:fldCharType"))
         if kind == "begin":
             shown = _form_field(mark.find(qn("w:ffData"))) if self.is_shown() else ""
-            self._open.append(_Field())
+            self._open += [_Field()] if len(self._open) < _MAX_OPEN else []
             return shown
         if self._open and kind == "separate":
             self._open[-1].in_result = True

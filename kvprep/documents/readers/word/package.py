@@ -10,6 +10,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ class Package:
         self._infos = {_part_name(info.filename).lower(): info for info in self._zip.infolist()}
         self._max_bytes = max_bytes
         self._read_bytes = 0
+        self._relations: dict[str, dict[str, Relation]] = {}
 
     def size(self, name: str) -> int:
         """Give the size of a part in bytes, as the package declares it; 0 where there is no such part."""
@@ -67,19 +69,31 @@ class Package:
             UnreadableDocument: the part is no XML, or declares a document type, which packages forbid.
             OversizedDocument: the parts unpack to more than the limit.
         """
+        data = self.part(name)
+        return _parse(data) if data is not None else None
+
+    def part(self, name: str) -> bytes | None:
+        """Unpack a part; give nothing where there is no such part.
+
+        Raises:
+            UnreadableDocument: it cannot be unpacked.
+            OversizedDocument: the parts unpack to more than the limit.
+        """
         info = self._infos.get(name.lower()) if name else None
-        return _parse(self._unpack(info)) if info else None
+        return self._unpack(info) if info else None
 
     def relations(self, name: str) -> dict[str, Relation]:
         """Give a part's relations by their ids; the package's own where the name is empty."""
-        folder = dirname(name)
-        root = self.root(join(folder, "_rels", f"{basename(name)}.rels"))
-        found = {}
+        if name not in self._relations:
+            self._relations[name] = dict(self._read_relations(dirname(name), basename(name)))
+        return self._relations[name]
+
+    def _read_relations(self, folder: str, base: str) -> Iterator[tuple[str, Relation]]:
+        root = self.root(join(folder, "_rels", f"{base}.rels"))
         for element in root if root is not None else ():
             inside = element.get("TargetMode") != "External"
             target = self._resolved(folder, element.get("Target", "")) if inside else ""
-            found[element.get("Id", "")] = Relation(basename(element.get("Type", "")), target)
-        return found
+            yield element.get("Id", ""), Relation(basename(element.get("Type", "")), target)
 
     def _resolved(self, folder: str, target: str) -> str:
         name = _part_name(normpath(join("/", folder, target.replace("\\", "/"))))

@@ -8,7 +8,7 @@ from kvprep.documents.readers.word.fields import Fields
 from kvprep.documents.readers.word.notes import Notes
 from kvprep.documents.readers.word.officemath import latex
 from kvprep.documents.readers.word.symbols import is_symbol_font, shown_characters
-from kvprep.documents.readers.word.visibility import Backdrop, Sight
+from kvprep.documents.readers.word.visibility import SWITCH, Backdrop, Sight
 from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, qn
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ class Runs:
     def _inline(self, element: "Element", place: _Place, line: Line) -> None:
         for child in element:
             if child.tag == qn("w:r"):
-                if self._sight.is_seen(child, place.style, place.backdrop):
+                reason = self._sight.hides(child, place.style, place.backdrop)
+                if reason:
+                    self._unseen(child, line, with_drawings=reason != SWITCH)
+                else:
                     self._content(child, place, line)
             elif child.tag in WRAPPERS:
                 if not self._fields.is_left_out(child.get(qn("w:instr"), "")):
@@ -101,6 +104,16 @@ class Runs:
                 self._ruby(child, place, line)
             elif self._fields.is_shown():
                 line.pieces.append(self._sign(child))
+
+    def _unseen(self, run: "Element", line: Line, *, with_drawings: bool) -> None:
+        """Follow the fields in a run whose characters are hidden; a drawing has a colour and a size of its own."""
+        for child in run:
+            if child.tag == qn("w:fldChar"):
+                self._fields.mark(child)
+            elif child.tag == qn("w:instrText"):
+                self._fields.add_code(child.text or "")
+            elif child.tag in _DRAWN and with_drawings:
+                line.anchored += _anchored(child)
 
     def _ruby(self, ruby: "Element", place: _Place, line: Line) -> None:
         """Write how characters are to be read behind them, in brackets."""

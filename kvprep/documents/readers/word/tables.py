@@ -1,10 +1,13 @@
 """Rows and cells of a DOCX table."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.markdown import is_label
 from kvprep.documents.readers.word.wordml import child_value, descend, qn, whole_number
 
 if TYPE_CHECKING:
@@ -17,36 +20,26 @@ _SHORT_ROW = 200
 """Characters; a row of an arranged page that is no longer than this stands on one line."""
 
 
+class Covered(Enum):
+    """Whether a merged cell lies over a cell."""
+
+    NOT = auto()
+    FROM_ABOVE = auto()
+    FROM_THE_LEFT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell, and how many columns it covers."""
+    """A cell, and the columns [start, end) that it reaches over."""
 
     element: "Element"
-    num_columns: int
-    is_covered: bool
-    """A merged cell, from above or from the left, lies over it."""
+    start: int
+    end: int
+    covered: Covered
     shading: "Element | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row: the columns that it leaves free at its beginning, and its cells."""
-
-    num_free: int
-    cells: tuple[Cell, ...]
-
-    @property
-    def num_columns(self) -> int:
-        """Count the columns that the row reaches over."""
-        return self.num_free + sum(cell.num_columns for cell in self.cells)
-
-    def texts(self, contents: Iterable[Sequence[Block]]) -> list[str]:
-        """Put the text of each cell into its first column; what it covers besides is empty."""
-        texts = [""] * self.num_free
-        for cell, blocks in zip(self.cells, contents, strict=True):
-            texts.append(" ".join(block.text for block in blocks))
-            texts += [""] * (cell.num_columns - 1)
-        return texts
+Row = tuple[Cell, ...]
 
 
 def table_rows(table: "Element") -> list[Row]:
@@ -55,18 +48,48 @@ def table_rows(table: "Element") -> list[Row]:
     for element in descend(table, qn("w:tr")):
         properties = element.find(qn("w:trPr"))
         if properties is None or properties.find(qn("w:del")) is None:
-            free = whole_number(child_value(properties, "w:gridBefore"), 0, _MAX_SPAN)
-            rows.append(Row(free, tuple(_cells(element))))
+            rows.append(tuple(_cells(element, whole_number(child_value(properties, "w:gridBefore"), 0, _MAX_SPAN))))
     return rows
 
 
 def is_data(rows: Sequence[Row]) -> bool:
     """Tell a table of values from one that only arranges text: a single row or column, or tables in its cells."""
-    if len(rows) < 2 or all(len(row.cells) < 2 for row in rows):
+    if len(rows) < 2 or all(len(row) < 2 for row in rows):
         return False
-    if any(row.num_columns > _MAX_COLUMNS for row in rows):
-        return False
-    return not any(_holds_table(cell.element) for row in rows for cell in row.cells)
+    cells = [cell for row in rows for cell in row]
+    return not any(cell.end > _MAX_COLUMNS or _holds_table(cell.element) for cell in cells)
+
+
+def lay_out(rows: Sequence[Row], texts: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+    """Put the text of each cell into its column; yield the rows. Columns that no cell starts in are left out.
+
+    A label stands in every cell that its merged cell covers, so that each row says by itself what it is about. A figure
+    stands once: a second one would be a second amount. So does everything where no row has a cell in every column: then
+    the columns are those of a form, and mean nothing.
+    """
+    columns = sorted({cell.start for row in rows for cell in row})
+    names_columns = any(len(row) == len(columns) for row in rows)
+    above: dict[int, str] = {}
+    for row, contents in zip(rows, texts, strict=True):
+        line = dict.fromkeys(columns, "")
+        below: dict[int, str] = {}
+        label = ""
+        for cell, content in zip(row, contents, strict=True):
+            text = _text(cell, content, above, label)
+            label = text if names_columns and is_label(text) else ""
+            below[cell.start] = label
+            covered = columns[bisect_left(columns, cell.start) : bisect_left(columns, cell.end)] if len(row) > 1 else ()
+            line.update(dict.fromkeys(covered, label))
+            line[cell.start] = text
+        above = below
+        yield list(line.values())
+
+
+def _text(cell: Cell, content: str, above: Mapping[int, str], left: str) -> str:
+    """Give what is seen in a cell: its own content, or what covers it."""
+    if cell.covered is Covered.FROM_ABOVE:
+        return above.get(cell.start, "")
+    return left if cell.covered is Covered.FROM_THE_LEFT else content
 
 
 def arranged(cells: Iterable[Sequence[Block]]) -> Iterator[Block]:
@@ -81,22 +104,23 @@ def arranged(cells: Iterable[Sequence[Block]]) -> Iterator[Block]:
         yield from blocks
 
 
-def _cells(row: "Element") -> Iterator[Cell]:
+def _cells(row: "Element", start: int) -> Iterator[Cell]:
     for element in descend(row, qn("w:tc")):
         properties = element.find(qn("w:tcPr"))
         if properties is not None and properties.find(qn("w:cellDel")) is not None:
             continue
-        columns = max(1, whole_number(child_value(properties, "w:gridSpan"), 1, _MAX_SPAN))
+        end = start + max(1, whole_number(child_value(properties, "w:gridSpan"), 1, _MAX_SPAN))
         shading = properties.find(qn("w:shd")) if properties is not None else None
-        yield Cell(element, columns, _is_covered(properties), shading)
+        yield Cell(element, start, end, _covered(properties), shading)
+        start = end
 
 
-def _is_covered(properties: "Element | None") -> bool:
-    for name in ("w:vMerge", "w:hMerge"):
+def _covered(properties: "Element | None") -> Covered:
+    for name, covered in (("w:vMerge", Covered.FROM_ABOVE), ("w:hMerge", Covered.FROM_THE_LEFT)):
         merge = properties.find(qn(name)) if properties is not None else None
         if merge is not None and merge.get(qn("w:val"), "continue") == "continue":
-            return True
-    return False
+            return covered
+    return Covered.NOT
 
 
 def _holds_table(cell: "Element") -> bool:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _LEAST_HALF_POINTS = 4
 """Nobody reads print smaller than two points."""
+SWITCH = "w:vanish"
+"""The switch that hides a run, and what is drawn in it."""
+_FAINT = "text in the colour of the page"
 _BLACK: Colour = (0, 0, 0)
 
 
@@ -46,30 +49,33 @@ class Sight:
     """Characters left out, by the reason why nobody sees them."""
     faint: int = 0
     """Characters that stay although they have the colour of the page: something dark may lie between."""
+    _shading_styles: dict[str, bool] = field(default_factory=dict)
+    """Whether a table's style shades cells."""
 
-    def is_seen(self, run: "Element", paragraph_style: str, backdrop: Backdrop) -> bool:
-        """Judge a run, and count its characters where they cannot be seen, or hardly."""
-        properties = run.find(qn("w:rPr"))
-        if is_set(self._effective(properties, paragraph_style, "w:vanish")):
-            return self._count(run, "w:vanish")
-        size = self._effective(properties, paragraph_style, "w:sz")
-        if size is not None and whole_number(size.get(qn("w:val")), _LEAST_HALF_POINTS) < _LEAST_HALF_POINTS:
-            return self._count(run, "print smaller than two points")
-        colour = self._effective(properties, paragraph_style, "w:color")
-        behind = _behind_run(properties, backdrop)
-        written = _hex(colour.get(qn("w:val"))) if colour is not None else None
-        if written is None or not nearly_equal(written, behind.colour):
-            return True
-        if behind.sure:
-            return self._count(run, "text in the colour of its background")
-        self.faint += _num_characters(run)
-        return True
-
-    def _count(self, run: "Element", reason: str) -> bool:
-        num_characters = _num_characters(run)
+    def hides(self, run: "Element", paragraph_style: str, backdrop: Backdrop) -> str:
+        """Say why nobody sees the characters of a run, and count them; nothing where they are seen."""
+        reason = self._reason(run.find(qn("w:rPr")), paragraph_style, backdrop)
+        num_characters = _num_characters(run) if reason else 0
+        if reason == _FAINT:
+            self.faint += num_characters
+            return ""
         if num_characters:
             self.hidden[reason] += num_characters
-        return False
+        # Blanks are never seen; they part words whatever their size and colour.
+        return reason if num_characters or reason == SWITCH else ""
+
+    def _reason(self, properties: "Element | None", paragraph_style: str, backdrop: Backdrop) -> str:
+        if is_set(self._effective(properties, paragraph_style, "w:vanish")):
+            return SWITCH
+        size = self._effective(properties, paragraph_style, "w:sz")
+        if size is not None and whole_number(size.get(qn("w:val")), _LEAST_HALF_POINTS) < _LEAST_HALF_POINTS:
+            return "print smaller than two points"
+        colour = self._effective(properties, paragraph_style, "w:color")
+        written = _hex(colour.get(qn("w:val"))) if colour is not None else None
+        behind = _behind_run(properties, backdrop)
+        if written is None or not nearly_equal(written, behind.colour):
+            return ""
+        return "text in the colour of its background" if behind.sure else _FAINT
 
     def _effective(self, properties: "Element | None", paragraph_style: str, name: str) -> "Element | None":
         """Find a run's property: its own, its style's, its paragraph's, the document's."""
@@ -90,10 +96,15 @@ class Sight:
     def behind_table(self, table: "Element", backdrop: Backdrop) -> Backdrop:
         """Tell what lies behind a table; the shading that a table's style gives to some of its cells is not sorted."""
         properties = table.find(qn("w:tblPr"))
-        chain = self.styles.chain(child_value(properties, "w:tblStyle") or "")
-        if any(style.find(f".//{qn('w:shd')}") is not None for style in chain):
+        if self._style_shades(child_value(properties, "w:tblStyle") or ""):
             return Backdrop(backdrop.colour, sure=False)
         return backdrop.under(properties.find(qn("w:shd")) if properties is not None else None)
+
+    def _style_shades(self, style_id: str) -> bool:
+        if style_id not in self._shading_styles:
+            chain = self.styles.chain(style_id)
+            self._shading_styles[style_id] = any(style.find(f".//{qn('w:shd')}") is not None for style in chain)
+        return self._shading_styles[style_id]
 
 
 def behind_page(root: "Element") -> Backdrop:
@@ -115,4 +126,5 @@ def _hex(value: str | None) -> Colour | None:
 
 
 def _num_characters(run: "Element") -> int:
-    return sum(len(text.text or "") for text in run.iter(qn("w:t")))
+    text = "".join(part.text or "" for part in run.iterfind(qn("w:t")))
+    return len(text) if text.strip() else 0

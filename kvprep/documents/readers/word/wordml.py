@@ -17,6 +17,8 @@ _NAMESPACES = {
     "a": f"{_OFFICE}drawingml/2006/main",
     "c": f"{_OFFICE}drawingml/2006/chart",
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
+    "s": f"{_OFFICE}spreadsheetml/2006/main",
+    "xdr": f"{_OFFICE}drawingml/2006/spreadsheetDrawing",
     "v": "urn:schemas-microsoft-com:vml",
     "dc": "http://purl.org/dc/elements/1.1/",
 }
