@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvprep.documents.base import MIB, Block, Extracted, Kind, Limits
 from kvprep.documents.hidden import text_findings
-from kvprep.documents.readers.css import Sheet
-from kvprep.documents.readers.htmlbody import BodyWalk
-from kvprep.documents.readers.look import Look
 from kvprep.documents.readers.text import decode
+from kvprep.documents.readers.web.body import BodyWalk
+from kvprep.documents.readers.web.css import Sheet
+from kvprep.documents.readers.web.look import Look
 from kvprep.errors import OversizedDocument, UnreadableDocument
 
 if TYPE_CHECKING:

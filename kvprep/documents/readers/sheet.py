@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
 from kvprep.documents.hidden import text_findings
-from kvprep.documents.readers.charts import drawing_blocks
-from kvprep.documents.readers.regions import region_blocks
-from kvprep.documents.readers.shown import Value, shown
-from kvprep.documents.readers.workbook import (
-    CellStyle,
-    Package,
-    Place,
-    SheetLayout,
-    cell_styles,
-    sheet_layout,
-    sheet_parts,
-)
+from kvprep.documents.readers.sheets.layout import ClosedUp, Place, SheetLayout, sheet_layout
+from kvprep.documents.readers.sheets.parts import WORKBOOK, drawing_blocks, num_comments, related, sheet_parts
+from kvprep.documents.readers.sheets.regions import region_blocks
+from kvprep.documents.readers.sheets.shown import Value, shown
+from kvprep.documents.readers.sheets.styles import CellStyle, cell_styles
+from kvprep.documents.readers.word.package import Package
+from kvprep.documents.readers.word.wordml import qn
 from kvprep.errors import ProtectedDocument, UnreadableDocument
 from kvprep.types import TextFinding
 
@@ -28,7 +23,6 @@ if TYPE_CHECKING:
 
 COMMENTS = "comments"
 """Kind of a finding: remarks on the content, which are no part of it."""
-_WORKBOOK = "xl/workbook.xml"
 _PLAIN = CellStyle()
 
 
@@ -45,46 +39,62 @@ class SheetReader:
             OversizedDocument: it unpacks to more than the limit, or a sheet spans too many cells.
             ProtectedDocument: it opens with a password only.
         """
-        package = Package(data, limits)
-        package.check()
-        hidden: Counter[str] = Counter()
-        blocks = tuple(_Workbook(data, package, hidden).blocks())
-        findings = (*text_findings(hidden), *_comment_findings(package))
-        return Extracted(
-            blocks, _title(package), findings, f"{self.name} (python-calamine {version('python-calamine')})"
-        )
+        workbook = _Workbook(data, limits)
+        blocks = tuple(workbook.blocks())
+        reader = f"{self.name} (python-calamine {version('python-calamine')})"
+        return Extracted(blocks, workbook.title(), tuple(workbook.findings()), reader)
 
 
 class _Workbook:
-    def __init__(self, data: bytes, package: Package, hidden: Counter[str]) -> None:
-        self._package = package
-        self._hidden = hidden
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        self._package = Package(data, limits.expanded_bytes)
+        self._parts = sheet_parts(self._package)
+        self._styles = cell_styles(self._package)
+        self._hidden: Counter[str] = Counter()
+        # Unpacked here first: calamine, which reads them again, knows no limit.
+        for part in related(self._package, WORKBOOK, "sharedStrings"):
+            self._package.part(part)
+        self._layouts = {name: sheet_layout(self._package.part(part) or b"") for name, part in self._parts.items()}
         self._values = _open(data)
-        self._parts = sheet_parts(package, _WORKBOOK)
-        self._styles = cell_styles(package, _WORKBOOK)
 
     def blocks(self) -> Iterator[Block]:
         from python_calamine import SheetVisibleEnum
 
         for sheet in self._values.sheets_metadata:
-            part = self._parts.get(sheet.name, "")
-            layout = sheet_layout(self._package, part)
-            cells = self._cells(sheet.name, layout) if layout.rows else {}
-            drawn = list(drawing_blocks(self._package, part))
-            if sheet.visible is not SheetVisibleEnum.Visible:
+            layout = self._layouts.get(sheet.name, SheetLayout())
+            cells = self._cells(sheet.name, layout) if layout.places else {}
+            drawn = list(drawing_blocks(self._package, self._parts.get(sheet.name, "")))
+            if sheet.visible is SheetVisibleEnum.Visible:
+                yield from self._sheet(sheet.name, cells, layout, drawn)
+            else:
                 self._hide("hidden sheet", [*cells.values(), *(block.text for block in drawn)])
-                continue
-            shown_cells = self._without_hidden(cells, layout)
-            if shown_cells or drawn:
-                yield Block(f"## {sheet.name}")
-            yield from region_blocks(shown_cells, layout.merged)
-            yield from drawn
+
+    def title(self) -> str:
+        root = self._package.root("docProps/core.xml")
+        return (root.findtext(qn("dc:title")) or "") if root is not None else ""
+
+    def findings(self) -> Iterator[TextFinding]:
+        """Report what `blocks` has left out."""
+        yield from text_findings(self._hidden)
+        for number, part in enumerate(self._parts.values(), 1):
+            count = num_comments(self._package, part)
+            if count:
+                yield TextFinding(COMMENTS, count, f"sheet {number}")
+
+    def _sheet(self, name: str, cells: dict[Place, str], layout: SheetLayout, drawn: list[Block]) -> Iterator[Block]:
+        self._hide("hidden rows or columns", [text for place, text in cells.items() if layout.is_hidden(place)])
+        closed_up = ClosedUp(layout)
+        visible = {closed_up.place(place): text for place, text in cells.items() if not layout.is_hidden(place)}
+        if visible or drawn:
+            yield Block(f"## {name}")
+        yield from region_blocks(visible, list(closed_up.spans(layout.merged)))
+        yield from drawn
 
     def _cells(self, name: str, layout: SheetLayout) -> dict[Place, str]:
         """Give what the cells of a sheet show, hidden ones included."""
         sheet = _sheet(self._values, name)
         first_row, first_column = sheet.start or (0, 0)
-        cells = {}
+        cells = dict(layout.errors)
         for row, values in enumerate(sheet.iter_rows(), first_row):
             for column, value in enumerate(values, first_column):
                 text = self._shown(value, (row, column), layout) if value != "" else ""
@@ -105,10 +115,6 @@ class _Workbook:
     def _style(self, place: Place, layout: SheetLayout) -> CellStyle:
         number = layout.styles.get(place, 0)
         return self._styles[number] if number < len(self._styles) else _PLAIN
-
-    def _without_hidden(self, cells: dict[Place, str], layout: SheetLayout) -> dict[Place, str]:
-        self._hide("hidden rows or columns", [text for place, text in cells.items() if layout.is_hidden(place)])
-        return {place: text for place, text in cells.items() if not layout.is_hidden(place)}
 
     def _hide(self, why: str, texts: list[str]) -> None:
         num_visible = sum(len("".join(text.split())) for text in texts)
@@ -134,16 +140,3 @@ def _sheet(workbook: "CalamineWorkbook", name: str) -> "CalamineSheet":
         return workbook.get_sheet_by_name(name)
     except CalamineError as error:
         raise UnreadableDocument(f"a sheet is broken ({type(error).__name__})") from None
-
-
-def _title(package: Package) -> str:
-    root = package.root("docProps/core.xml")
-    return (root.findtext("{http://purl.org/dc/elements/1.1/}title") or "") if root is not None else ""
-
-
-def _comment_findings(package: Package) -> Iterator[TextFinding]:
-    for number, part in enumerate(sheet_parts(package, _WORKBOOK).values(), 1):
-        roots = [package.root(name) for kind, name in package.related(part).values() if kind == "comments"]
-        count = sum(1 for root in roots if root is not None for _ in root.iter("{*}comment"))
-        if count:
-            yield TextFinding(COMMENTS, count, f"sheet {number}")

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from kvprep.documents.base import Block, Extracted, Kind, Limits
 from kvprep.documents.encodings import escaped_encoding, guess, is_damaged_utf8
 from kvprep.documents.hidden import text_findings
-from kvprep.documents.readers.markdowntext import without_hidden
+from kvprep.documents.readers.web.markdown import without_hidden
 from kvprep.documents.signs import wide_encoding
 from kvprep.errors import UnreadableDocument
 

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from kvprep.documents.readers.css import Sheet
-from kvprep.documents.readers.htmlelements import has_text
-from kvprep.documents.readers.look import Look, look_of
+from kvprep.documents.readers.web.css import Sheet
+from kvprep.documents.readers.web.elements import has_text
+from kvprep.documents.readers.web.look import Look, look_of
 
 # Comments may stand in link definitions that lead nowhere: [//]: # (like this)
 _PIECE = re.compile(

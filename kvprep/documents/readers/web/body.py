@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block
-from kvprep.documents.readers.css import Sheet
-from kvprep.documents.readers.htmlelements import (
+from kvprep.documents.readers.web.css import Sheet
+from kvprep.documents.readers.web.elements import (
     HEADINGS,
     all_text,
     has_text,
@@ -16,9 +16,9 @@ from kvprep.documents.readers.htmlelements import (
     replacement,
     stands_apart,
 )
-from kvprep.documents.readers.htmltables import OpenTable
-from kvprep.documents.readers.htmltext import OpenList, TextFlow, open_list
-from kvprep.documents.readers.look import Look, Style, look_of
+from kvprep.documents.readers.web.flow import OpenList, TextFlow, open_list
+from kvprep.documents.readers.web.look import Look, Style, look_of
+from kvprep.documents.readers.web.tables import OpenTable
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kvprep.documents.readers.look import Look
+from kvprep.documents.readers.web.look import Look
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
-from kvprep.documents.readers.look import Style
 from kvprep.documents.readers.number_formats import format_number
+from kvprep.documents.readers.web.look import Style
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

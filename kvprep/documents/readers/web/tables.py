@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
+from kvprep.documents.markdown import is_label
 from kvprep.documents.markdown import table as markdown_table
-from kvprep.documents.readers.htmltext import TextFlow
+from kvprep.documents.readers.web.flow import TextFlow
 from kvprep.errors import OversizedDocument
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ class _Reach:
 def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
     """Put every cell's text where it stands, and a label into each row and column that it is for.
 
-    Labels are head cells, and cells at the left that reach down: so each row can be read for itself. What other merged
-    cells cover stays empty, since a figure must not be read twice.
+    So each row can be read for itself. What other merged cells cover stays empty: a figure must not be read twice.
     """
     covered: dict[int, _Reach] = {}
     grid: list[list[str]] = []
@@ -143,15 +143,14 @@ def _place(row: Sequence[Cell], covered: dict[int, _Reach]) -> list[str]:
     """Lay out one row under what reaches down into it; `covered` is brought up to date, by column."""
     line: list[str] = []
     reaching = {column: _Reach(reach.num_rows - 1, reach.text) for column, reach in covered.items()}
-    at_left = True
     for cell in row:
         while len(line) in covered:
             line.append(covered[len(line)].text)
-        at_left = at_left and cell.num_rows > 1
-        label = cell.text if cell.is_head or at_left else ""
+        label = cell.text if cell.is_head or is_label(cell.text) else ""
         if cell.num_rows > 1:
             reaching |= {len(line) + offset: _Reach(cell.num_rows - 1, label) for offset in range(cell.num_columns)}
-        line += [cell.text, *[label if cell.is_head else ""] * (cell.num_columns - 1)]
+        # What has a row to itself is a title rather than a label.
+        line += [cell.text, *[label if len(row) > 1 else ""] * (cell.num_columns - 1)]
     while len(line) in covered:
         line.append(covered[len(line)].text)
     covered.clear()

@@ -1,16 +1,16 @@
 """Regions of a sheet: what empty rows part, and wide gaps between columns, is written one after the other."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from kvprep.documents.base import Block, BlockKind
-from kvprep.documents.markdown import titled_table
-from kvprep.documents.readers.workbook import Place
+from kvprep.documents.markdown import is_label, titled_table
+from kvprep.documents.readers.sheets.layout import Place, Span
 
 Cells = Mapping[Place, str]
 """What the cells show, in the order of rows; those that show nothing are left out."""
-Span = tuple[Place, Place]
-"""First and last cell of a merged one."""
+
 
 _WIDE_GAP = 2
 """Columns; a single empty one is only a spacer."""
@@ -77,17 +77,16 @@ def _blocks(region: Cells, ends: Mapping[Place, Place]) -> Iterator[Block]:
 
 
 def _with_labels(region: Cells, ends: Mapping[Place, Place], rows: Sequence[int], columns: Sequence[int]) -> Cells:
-    """Repeat the text of merged cells in the first row, and of those in the first column, where they label others.
+    """Put the labels among merged cells, and their heads, into each row and column that they are for.
 
-    What spans the whole region is its title, and stays one.
+    What has a row to itself is a title, and stays one; what is a figure must not be read twice.
     """
     labelled = dict(region)
-    for place, text in region.items():
-        last_row, last_column = ends.get(place, place)
-        is_head, is_label = place[0] == rows[0], place[1] == columns[0]
-        is_title = is_label and last_column >= columns[-1]
-        if place in ends and (is_head or is_label) and not is_title:
-            across = [column for column in columns if place[1] <= column <= (last_column if is_head else place[1])]
+    filled = Counter(row for row, _ in region)
+    for place in region.keys() & ends.keys():
+        text, (last_row, last_column) = region[place], ends[place]
+        if filled[place[0]] > 1 and (place[0] == rows[0] or is_label(text)):
+            across = [column for column in columns if place[1] <= column <= last_column]
             down = [row for row in rows if place[0] <= row <= last_row]
             labelled |= dict.fromkeys(itertools.product(down, across), text)
     return labelled

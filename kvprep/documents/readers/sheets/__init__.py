@@ -1,0 +1,1 @@
+"""The parts of reading workbooks: layout, styles, values as shown, regions."""

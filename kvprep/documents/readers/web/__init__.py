@@ -1,0 +1,1 @@
+"""The parts of reading HTML: styles, elements, running text, tables."""
