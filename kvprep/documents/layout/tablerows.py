@@ -1,7 +1,9 @@
 """The printed lines of a table put together into its logical rows."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from kvprep.documents.furniture import is_cut_word
 from kvprep.documents.layout.columns import Column, hit_columns, nearest_column
@@ -52,17 +54,63 @@ def table_rows(lines: Sequence[Line], num_sure: int, columns: Sequence[Column]) 
     placed = [_place(line, columns) for line in lines]
     figures = _columns_of(is_figure, placed[:num_sure], len(columns))
     num_head = _head_lines(placed[:num_sure], _columns_of(is_value, placed[:num_sure], len(columns)))
+    pitch = _pitch(placed[:num_sure])
     rows: list[_LogicalRow] = []
     for index, item in enumerate(placed):
         row = rows[-1] if rows else None
-        if row is not None and (index < num_head or (index > num_head and _continues(row, placed, index, figures))):
+        if row is not None and (
+            index < num_head or (index > num_head and _continues(row, placed, index, figures, pitch))
+        ):
             _take_in(row, item)
         elif index < num_sure:
             rows.append(_LogicalRow(dict(item.cells), item.line, item.spans))
         else:
             break
+    _settle_numbers(rows, figures)
     num_lines = sum(row.num_lines for row in rows)
-    return [[row.cells.get(number, "") for number in range(len(columns))] for row in rows], num_lines
+    texts = [[row.cells.get(number, "") for number in range(len(columns))] for row in rows]
+    return (_with_heads_over_columns(texts) if num_head else texts), num_lines
+
+
+def _pitch(placed: Sequence[_Placed]) -> float:
+    """Give the least distance of two full lines of the same columns that follow one another, in font sizes."""
+    pairs = [
+        (above, below)
+        for above, below in pairwise(placed)
+        if _is_full(above) and above.cells.keys() == below.cells.keys()
+    ]
+    return min((_step(above.line, below.line) for above, below in pairs), default=math.inf)
+
+
+def _is_full(item: _Placed) -> bool:
+    return len(item.cells) > 2 and not item.spans
+
+
+def _settle_numbers(rows: Sequence[_LogicalRow], figures: set[int]) -> None:
+    """Move the number of an item that is centred beside its lines up to the row with its figures."""
+    for index, row in enumerate(rows):
+        if not is_figure(row.cells.get(0, "")) or figures & (row.cells.keys() - {0}):
+            continue
+        for above in reversed(rows[:index]):
+            if 0 in above.cells:
+                break
+            if figures & above.cells.keys():
+                above.cells[0] = row.cells.pop(0)
+                break
+
+
+def _with_heads_over_columns(rows: list[list[str]]) -> list[list[str]]:
+    """Put the name of a column over it where it is set to its side: neighbours of which only one is ever filled."""
+    head, *body = rows
+    number = 0
+    while number + 1 < len(head):
+        left = not head[number] and not any(row[number + 1] for row in body)
+        right = not head[number + 1] and not any(row[number] for row in body)
+        if (left and head[number + 1]) or (right and head[number]):
+            for row in rows:
+                row[number : number + 2] = [row[number] or row[number + 1]]
+        number += 1
+    return rows
 
 
 def _place(line: Line, columns: Sequence[Column]) -> _Placed:
@@ -107,7 +155,7 @@ def _fits(words: Sequence[Word], column: Column, size: float) -> bool:
 
 def _columns_of(is_kind: Callable[[str], bool], placed: Sequence[_Placed], num_columns: int) -> set[int]:
     """Name the columns whose cells are of a kind in at least half of the full lines below the first."""
-    full = [item.cells for item in placed[len(placed) > 1 :] if 2 * len(item.cells) > num_columns and not item.spans]
+    full = [item.cells for item in placed[len(placed) > 1 :] if _is_full(item) and 2 * len(item.cells) > num_columns]
     found = set()
     for number in range(num_columns):
         texts = [cells[number] for cells in full if number in cells]
@@ -133,7 +181,7 @@ def _step(above: Line, below: Line) -> float:
     return (above.base - below.base) / max(above.size, below.size)
 
 
-def _continues(row: _LogicalRow, placed: Sequence[_Placed], index: int, figures: set[int]) -> bool:
+def _continues(row: _LogicalRow, placed: Sequence[_Placed], index: int, figures: set[int], pitch: float) -> bool:
     item = placed[index]
     step = _step(row.last, item.line)
     if row.spans or item.spans:
@@ -142,6 +190,8 @@ def _continues(row: _LogicalRow, placed: Sequence[_Placed], index: int, figures:
             below and step <= _CLOSE_STEP and abs(row.last.cells[-1].start - item.line.start) <= _EDGE * row.last.size
         )
     if any(has_digit(text) and number in figures and number in row.cells for number, text in item.cells.items()):
+        return False
+    if len(item.cells) > 1 and step >= _NEARER * pitch:
         return False
     if min(item.cells) > 0:
         return step <= (_CLOSE_STEP if row.first_column else ROW_STEP)

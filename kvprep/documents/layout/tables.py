@@ -28,6 +28,7 @@ _MAX_BETWEEN = 14
 _MAX_STRANGE = 2
 _MAX_WRAP = 5
 _ALIGNED = 0.5
+_HEADING_SIZE = 1.15
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ def _grow(lines: Sequence[Line], first: int) -> _Region:
     num_strange = 0
     for index in range(first + 1, len(lines)):
         line, above = lines[index], lines[index - 1]
-        if _step(above, line) > _MAX_STEP or (_is_like_a_head(line) and not _is_in_head(lines, first, index)):
+        if _step(above, line) > _MAX_STEP or _begins_another(lines, region, index):
             break
         found = places(line, columns)
         if found is not None and _is_row(line, columns):
@@ -112,6 +113,15 @@ def _grow(lines: Sequence[Line], first: int) -> _Region:
 
 def _step(above: Line, below: Line) -> float:
     return (above.base - below.base) / max(above.size, below.size)
+
+
+def _begins_another(lines: Sequence[Line], region: _Region, index: int) -> bool:
+    """Tell whether a line is a heading in larger letters than the rows above it, or the head of another table."""
+    line = lines[index]
+    if len(line.cells) == 1:
+        rows = [anchor.size for anchor in region.anchors if not _is_like_a_head(anchor)]
+        return bool(rows) and line.size > _HEADING_SIZE * max(rows)
+    return _is_like_a_head(line) and not _is_in_head(lines, region.first, index)
 
 
 def _is_like_a_head(line: Line) -> bool:
@@ -151,18 +161,30 @@ def _grow_upwards(lines: Sequence[Line], region: _Region, floor: int) -> None:
 def _is_item(line: Line) -> bool:
     """Tell whether a line alone is an item of an invoice: it ends with a figure, and has another."""
     cells = [cell.text for cell in line.cells]
-    return is_figure(cells[-1]) and any(map(is_figure, cells[:-1]))
+    return is_figure(cells[-1]) and any(map(is_figure, cells[:-1])) and not any(map(_is_label, cells))
 
 
 def _is_sure(region: _Region) -> bool:
+    """Tell whether aligned cells are a table: with a head and a column of values, or with two such columns.
+
+    Labels and values set in columns are none.
+    """
     if len(region.anchors) < _MIN_ANCHORS:
         return False
-    num_aligned = num_figures = 0
-    for cells in _column_cells(region):
-        num_aligned += _share_an_edge(cells, region.anchors[0].size)
-        below = cells[1:]
-        num_figures += 2 * sum(is_value(cell.text) for cell in below) >= len(below) > 0
-    return num_aligned >= _MIN_CELLS and num_figures > 0
+    columns = _column_cells(region)
+    if any(2 * sum(_is_label(cell.text) for cell in cells) > len(region.anchors) for cells in columns):
+        return False
+    num_aligned = sum(_share_an_edge(cells, region.anchors[0].size) for cells in columns)
+    num_values = sum(_holds_values(cells[1:]) for cells in columns)
+    return num_aligned >= _MIN_CELLS and num_values >= (1 if _is_like_a_head(region.anchors[0]) else 2)
+
+
+def _is_label(text: str) -> bool:
+    return text.endswith(":")
+
+
+def _holds_values(cells: Sequence[Cell]) -> bool:
+    return 2 * sum(is_value(cell.text) for cell in cells) >= len(cells) > 0
 
 
 def _column_cells(region: _Region) -> list[list[Cell]]:
