@@ -142,9 +142,9 @@ class _Letter:
         for part in parts:
             try:
                 said = self.take(part, depth + 1)
-            except OversizedDocument:
-                raise
             except DocumentError as error:
+                if self._num_parts > _MAX_PARTS:
+                    raise
                 broken = error
                 continue
             if part.content_type == "text/plain":
