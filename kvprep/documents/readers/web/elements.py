@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-# Never shown, or no text to begin with.
+# Never shown, or no text to begin with. A head is not among them: the parser leaves elements in it that it does not
+# know, such as section, where a page does not say that its body starts.
 _NO_TEXT = frozenset(
-    "head script style template noscript noframes iframe object embed applet audio video canvas datalist map "
+    "script style title template noscript noframes iframe object embed applet audio video canvas datalist map "
     "annotation annotation-xml desc metadata defs symbol progress meter".split()
 )
 _BLOCKS = frozenset(
@@ -34,7 +35,7 @@ _TICKS = frozenset(("checkbox", "radio"))
 
 def has_text(element: "Element") -> bool:
     """Tell whether the kind of element holds text to be shown; comments and the like do not."""
-    return isinstance(element.tag, str) and element.tag not in _NO_TEXT and not _is_picture_title(element)
+    return isinstance(element.tag, str) and element.tag not in _NO_TEXT
 
 
 def is_block(element: "Element", look: Look, parent: Look) -> bool:
@@ -85,11 +86,6 @@ def is_a_dot(image: "Element") -> bool:
     """Tell whether a picture is too small to be seen, as those are that count readers."""
     sizes = (image.get("width", ""), image.get("height", ""))
     return any(re.fullmatch(r"\s*0*[01](?:px)?\s*", size) for size in sizes)
-
-
-def _is_picture_title(element: "Element") -> bool:
-    parent = element.getparent()
-    return element.tag == "title" and parent is not None
 
 
 def _has_caption(image: "Element") -> bool:
