@@ -167,6 +167,13 @@ def test_a_sample_of_all_pages_is_compared_and_disagreement_is_reported() -> Non
     assert first.findings != second.findings
 
 
+def test_pages_that_would_take_pypdf_long_are_not_compared() -> None:
+    text = f"BT /Unknown 12 Tf 60 700 Td ({WORDS}) Tj ET\n".encode()
+    data = with_content(text + b"0 0 m 100 100 l S\n" * 300_000)
+    found = pages(data, WORDS.replace(" ", ""))
+    assert review(found) == []
+
+
 def test_the_sample_is_the_same_whenever_the_file_is_read() -> None:
     data = in_an_unknown_font(300, "a")
     assert PdfReader().read(data, Limits()).findings == PdfReader().read(data, Limits()).findings
