@@ -40,6 +40,12 @@ _SIGNS = frozenset("€£§°©®™²³½¼¾¹ªº«»‹›“”„‘’‚
 # A sign that stands between letters was meant to be a letter.
 _SIGN_IN_WORD = re.compile("[^\\W\\d_][€£§°©®™²³½¼¾¹«»‹›“”„‘‚…•·†‡±×¿¡‰\u00a4][^\\W\\d_]")
 _PAIR = re.compile("[^\\W\\d_][^\\W\\d_\x00-\x7f]")
+# Scripts that no other language writes, and the least share of them in what is beyond ASCII.
+_SCRIPTS = (
+    ("euc-jp", re.compile("[\u3040-\u30ff]"), 0.2),
+    ("cp932", re.compile("[\u3040-\u30ff]"), 0.2),
+    ("cp949", re.compile("[\uac00-\ud7a3]"), 0.9),
+)
 _ESCAPES = ((b"\x1b$)C", "iso2022-kr"), (b"\x1b$", "iso2022-jp-2"))
 # So few of the characters beyond ASCII may be broken in what is still taken for UTF-8.
 _MAX_BROKEN_SHARE = 0.05
@@ -53,6 +59,10 @@ def guess(data: bytes) -> str:
     """
     for encoding in _CANDIDATES:
         if _is_plausible(_decoded(data, encoding)):
+            return encoding
+    for encoding, letters, least_share in _SCRIPTS:
+        text = _decoded(data, encoding)
+        if len(letters.findall(text)) > least_share * sum(char > "\x7f" for char in text):
             return encoding
     from charset_normalizer import from_bytes
 

@@ -56,7 +56,7 @@ class _Dialect:
 
 def _blocks(text: str) -> Iterator[Block]:
     named, text = _named_separator(text)
-    dialect = _find_dialect(text[: text.rfind("\n", 0, _SAMPLE_CHARS) if len(text) > _SAMPLE_CHARS else None], named)
+    dialect = _find_dialect(text, named)
     rows = _rows(text, dialect) if dialect else []
     if dialect is None or not rows:
         yield Block(text)
@@ -72,9 +72,12 @@ def _named_separator(text: str) -> tuple[str, str]:
     return "", text
 
 
-def _find_dialect(sample: str, named: str) -> _Dialect | None:
+def _find_dialect(text: str, named: str) -> _Dialect | None:
     """Choose the separator, and whether quotation marks count, under which most rows have the same number of values."""
-    found = [_measure(sample, mark, quoted) for quoted in (True, False) for mark in named or _SEPARATORS]
+    cut = text.rfind("\n", 0, _SAMPLE_CHARS) if len(text) > _SAMPLE_CHARS else len(text)
+    # Where one is never closed it swallows all rows behind it.
+    choices = (True, False) if text.count('"') % 2 == 0 else (False, True)
+    found = [_measure(text[:cut], mark, quoted) for quoted in choices for mark in named or _SEPARATORS]
     best = max(found, key=lambda dialect: dialect.share)
     return best if best.share >= _LEAST_SHARE else None
 
