@@ -1,8 +1,10 @@
 """Measures on every file, whatever it is: a named outcome, texts that stay as they are, characters that survive."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from bench.corpus.files import NOTHING, Measured, Reading, Texts
@@ -13,8 +15,8 @@ from kvprep.documents.readers.text import TextReader
 from kvprep.errors import DocumentError
 from kvprep.types import Skipped
 
-FRAGILE = "½¼¾¹²³ºª™"
-"""What NFKC would take apart, of the characters that contracts and invoices use."""
+_FOLDED = re.compile("[\\s\u2011\ufb00-\ufb06\uff01-\uff5e\u115f\u1160\u3164\uffa0]")
+"""What the text rules fold or take away as well: NFKC is not alone there."""
 
 
 def outcomes(readings: Mapping[str, Reading]) -> Measured:
@@ -53,19 +55,26 @@ def stable(texts: Texts) -> Measured:
 
 
 def fragile_characters(texts: Texts, corpus: Path) -> Measured:
-    """Count ½ ¼ ² ³ º ™ and their kin in DOCX, PDF, Markdown and text files, and how many of them the text keeps.
+    """Count ½ ² º ™ and whatever else NFKC takes apart, in DOCX, PDF, Markdown and text files, and what the text keeps.
 
-    What there is: in a DOCX its raw XML's accepted view, in a PDF what PDFium gives for its pages, equal lines once
-    (running lines stand once in canonical text, too).
+    What there is: in a text file its bytes as UTF-8 or else Windows-1252, in a DOCX its raw XML's accepted view, in a
+    PDF what PDFium gives for its pages, equal lines once (running lines stand once in canonical text, too).
     """
     measured = NOTHING
     for name, text in texts.items():
         if text and (raw := _raw_text(corpus / name)) is not None:
-            wanted, kept = (Counter(char for char in side if char in FRAGILE) for side in (raw, text))
+            wanted, kept = (Counter(filter(is_fragile, side)) for side in (raw, text))
             lost = wanted - kept
             miss = f"{name}: lost {dict(lost)} of {dict(wanted)}"
             measured += Measured(wanted.total() - lost.total(), wanted.total(), (miss,) if lost else ())
     return measured
+
+
+@cache
+def is_fragile(char: str) -> bool:
+    """Tell whether NFKC changes a character that NFC and the text rules leave alone."""
+    alone = unicodedata.normalize("NFC", char) == char and not _FOLDED.match(char)
+    return alone and unicodedata.normalize("NFKC", char) != char
 
 
 def _raw_text(path: Path) -> str | None:
@@ -77,8 +86,15 @@ def _raw_text(path: Path) -> str | None:
         case ".pdf":
             return "\n".join(dict.fromkeys(_masked(line) for line in _pdfium_lines(path)))
         case ".md" | ".txt":
-            return path.read_bytes().decode("utf-8", "replace")
+            return _decoded(path.read_bytes())
     return None
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _masked(line: str) -> str:
