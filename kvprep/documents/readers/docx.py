@@ -83,9 +83,11 @@ class _Word:
             yield TextFinding("low-contrast", sight.faint, "text in the colour of the page, kept")
         yield from self._changes()
         comments = self._related("comments")
-        count = len(comments) if comments is not None else 0
-        if count:
-            yield TextFinding("comments", count, "left out")
+        if comments is not None and len(comments):
+            yield TextFinding("comments", len(comments), "left out")
+        imported = sum(1 for _ in self._root.iter(qn("w:altChunk")))
+        if imported:
+            yield TextFinding("unread-part", imported, "files that Word imports into the text")
 
     def members(self) -> Iterator[Member]:
         """List the files that are embedded in the document."""

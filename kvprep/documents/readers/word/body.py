@@ -14,7 +14,7 @@ from kvprep.documents.readers.word.runs import Line, Runs
 from kvprep.documents.readers.word.styles import Styles
 from kvprep.documents.readers.word.tables import Covered, Row, arranged, is_data, lay_out, table_rows
 from kvprep.documents.readers.word.visibility import Backdrop, Sight, behind_page
-from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, is_on, qn
+from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -108,7 +108,7 @@ class BodyReader:
         mark = properties.find(qn("w:rPr")) if properties is not None else None
         if _is_deleted(mark):
             self._carried += line.pieces
-        elif is_on(mark, "w:vanish"):
+        elif self._document.sight.hides_mark(mark, style):
             self._carried += self._labelled(properties, line)
         else:
             text = Line(self._carried + line.pieces).text()

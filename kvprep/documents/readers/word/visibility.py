@@ -64,6 +64,10 @@ class Sight:
         # Blanks are never seen; they part words whatever their size and colour.
         return reason if num_characters or reason == SWITCH else ""
 
+    def hides_mark(self, properties: "Element | None", paragraph_style: str) -> bool:
+        """Tell whether the mark at a paragraph's end is hidden, so that the next paragraph goes on in its line."""
+        return is_set(self._effective(properties, paragraph_style, "w:vanish"))
+
     def _reason(self, properties: "Element | None", paragraph_style: str, backdrop: Backdrop) -> str:
         if is_set(self._effective(properties, paragraph_style, "w:vanish")):
             return SWITCH
