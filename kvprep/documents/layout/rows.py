@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 _BASELINE_TOLERANCE = 0.3
 _GAP_BLANK = 0.16
-_GUESSED_BLANK = 0.05
+_GUESSED_BLANK = 0.08
 _OVERLAP_BLANK = -0.35
 _SCRIPT_SIZE = 0.85
 _SCRIPT_RISE = 0.6

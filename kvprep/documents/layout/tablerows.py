@@ -115,17 +115,24 @@ def _with_heads_over_columns(rows: list[list[str]]) -> list[list[str]]:
 
 def _place(line: Line, columns: Sequence[Column]) -> _Placed:
     cells: dict[int, str] = {}
+    spans = False
     for cell in line.cells:
         for number, words in _shares(cell, columns, line.size):
             text = " ".join([word.text for word in words])
-            if number is not None:
-                cells[number] = f"{cells[number]} {text}" if number in cells else text
-                continue
-            first = hit_columns(cell, columns, line.size)[0]
-            if cell is line.cells[-1] and first not in cells:
-                return _Placed(line, {**cells, first: text}, spans=True)
-            return _Placed(line, {min([*cells, first]): line.text}, spans=True)
-    return _Placed(line, cells)
+            if number is None:
+                spans = True
+                number = _column_of_span(cell, line, columns)
+            if spans and number in cells:
+                return _Placed(line, {min([*cells, number]): line.text}, spans)
+            cells[number] = f"{cells[number]} {text}" if number in cells else text
+    return _Placed(line, cells, spans)
+
+
+def _column_of_span(cell: Cell, line: Line, columns: Sequence[Column]) -> int:
+    """Choose the column for text that runs across several: the first, but beside its figure for a total's label."""
+    hits = hit_columns(cell, columns, line.size)
+    is_label = len(line.cells) == 2 and cell is line.cells[0] and is_figure(line.cells[1].text)
+    return hits[-1] if is_label else hits[0]
 
 
 def _shares(cell: Cell, columns: Sequence[Column], size: float) -> list[tuple[int | None, list[Word]]]:
@@ -193,9 +200,10 @@ def _continues(row: _LogicalRow, placed: Sequence[_Placed], index: int, figures:
         return False
     if len(item.cells) > 1 and step >= _NEARER * pitch:
         return False
-    if min(item.cells) > 0:
-        return step <= (_CLOSE_STEP if row.first_column else ROW_STEP)
-    return set(item.cells) == {row.first_column} and step <= _CLOSE_STEP and _is_nearer(placed, index)
+    leftmost = min(item.cells)
+    if leftmost == row.first_column and len(item.cells) == 1:
+        return step <= _CLOSE_STEP and _is_nearer(placed, index)
+    return leftmost > 0 and step <= (ROW_STEP if leftmost > row.first_column else _CLOSE_STEP)
 
 
 def _is_nearer(placed: Sequence[_Placed], index: int) -> bool:

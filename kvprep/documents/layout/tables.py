@@ -172,11 +172,13 @@ def _is_sure(region: _Region) -> bool:
     if len(region.anchors) < _MIN_ANCHORS:
         return False
     columns = _column_cells(region)
-    if any(2 * sum(_is_label(cell.text) for cell in cells) > len(region.anchors) for cells in columns):
+    first = region.anchors[0]
+    has_head = _is_like_a_head(first) and not any(_is_label(cell.text) for cell in first.cells)
+    if not has_head and any(2 * sum(_is_label(cell.text) for cell in cells) > len(region.anchors) for cells in columns):
         return False
-    num_aligned = sum(_share_an_edge(cells, region.anchors[0].size) for cells in columns)
+    num_aligned = sum(_share_an_edge(cells, first.size) for cells in columns)
     num_values = sum(_holds_values(cells[1:]) for cells in columns)
-    return num_aligned >= _MIN_CELLS and num_values >= (1 if _is_like_a_head(region.anchors[0]) else 2)
+    return num_aligned >= _MIN_CELLS and num_values >= (1 if has_head else 2)
 
 
 def _is_label(text: str) -> bool:

@@ -158,7 +158,9 @@ class TextPage:
         if advance < -_JUMP_BACK * pen.size:
             char = self.text[glyph[0]]
             return ord(char) > 0x590 and unicodedata.bidirectional(char) in _RIGHT_TO_LEFT
-        return advance - self._width(before[0], pen) <= _JUMP_AHEAD * pen.size
+        # One letter has several widths where a ligature is given as its letters.
+        widths = self._width(before[0], pen), self._measured(before[0], pen)
+        return advance - max(widths) <= _JUMP_AHEAD * pen.size
 
     def _glyphs(self, first: tuple[int, Point], last: tuple[int, Point], pen: Pen) -> Glyphs:
         start, base = pen.place(*first[1])
@@ -191,11 +193,14 @@ class TextPage:
         char = self.text[index]
         width = pen.widths.get(char)
         if width is None:
-            box = _Box()
-            self._of.Text_GetLooseCharBox(self._page, index, ctypes.byref(box))
-            ends = [pen.place(x, y)[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
-            width = pen.widths[char] = max(ends) - pen.place(*self._origin(index))[0]
+            width = pen.widths[char] = self._measured(index, pen)
         return width
+
+    def _measured(self, index: int, pen: Pen) -> float:
+        box = _Box()
+        self._of.Text_GetLooseCharBox(self._page, index, ctypes.byref(box))
+        ends = [pen.place(x, y)[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
+        return max(ends) - pen.place(*self._origin(index))[0]
 
     def _pen(self, index: int) -> Pen:
         text_object = self._of.Text_GetTextObject(self._page, index) or 0
