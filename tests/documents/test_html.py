@@ -60,6 +60,10 @@ def test_links_give_their_text_and_pictures_what_stands_for_them() -> None:
     assert text_of(markup) == "here Logo\n\nFigure 1"
 
 
+def test_neighbouring_links_and_keys_are_parted() -> None:
+    assert text_of("<a>Docs</a><a>Blog</a> <b>b</b>old <kbd>ctrl</kbd><kbd>K</kbd>") == "Docs Blog bold ctrl K"
+
+
 def test_forms_show_their_values() -> None:
     markup = (
         '<label>Name</label><input value="Ada"><input type="hidden" value="token"><input type="checkbox" checked>yes'

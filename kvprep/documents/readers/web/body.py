@@ -10,6 +10,7 @@ from kvprep.documents.readers.web.css import Sheet
 from kvprep.documents.readers.web.elements import (
     HEADINGS,
     all_text,
+    follows_its_like,
     has_text,
     is_a_dot,
     is_block,
@@ -82,7 +83,7 @@ class BodyWalk:
             self._flow.end_block(keeps_lines=parent.keeps_lines)
         if opened.skipped:
             return False
-        if stands_apart(element, look, parent):
+        if stands_apart(element, look, parent) or follows_its_like(element):
             self._flow.add(" ")
         shown = replacement(element)
         if shown is not None:

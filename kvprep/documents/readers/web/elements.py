@@ -26,6 +26,8 @@ _BLOCK_DISPLAYS = frozenset(("block", "flex", "grid", "table", "list-item", "flo
 _BESIDE = frozenset(("inline-block", "inline-flex", "inline-grid", "inline-table", "table-cell"))
 _ROWS = frozenset(("flex", "inline-flex", "table-row"))
 _APART = frozenset(("button", "img", "input", "select", "textarea"))
+# Neighbours of these kinds are parted by style sheets, where the markup does not part them.
+_NEIGHBOURS = frozenset(("a", "button", "kbd", "label"))
 _RAISED = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ")
 _LOWERED = str.maketrans("0123456789+-−n", "₀₁₂₃₄₅₆₇₈₉₊₋₋ₙ")
 _SMALL_NUMBER = re.compile(r"[+−-]?(?:\d{1,3}|n)[+−-]?")
@@ -51,6 +53,12 @@ def is_block(element: "Element", look: Look, parent: Look) -> bool:
 def stands_apart(element: "Element", look: Look, parent: Look) -> bool:
     """Tell whether there is a gap before and behind the element, also where the markup has no blank."""
     return element.tag in _APART or look.display in _BESIDE or parent.display in _ROWS
+
+
+def follows_its_like(element: "Element") -> bool:
+    """Tell a link or button that follows another one with nothing between: a word glued is worse than one parted."""
+    before = element.getprevious()
+    return element.tag in _NEIGHBOURS and before is not None and before.tag in _NEIGHBOURS and not before.tail
 
 
 def replacement(element: "Element") -> str | None:
