@@ -21,8 +21,6 @@ from kvprep.types import TextFinding
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-COMMENTS = "comments"
-"""Kind of a finding: remarks on the content, which are no part of it."""
 _PLAIN = CellStyle()
 
 
@@ -79,7 +77,7 @@ class _Workbook:
         for number, part in enumerate(self._parts.values(), 1):
             count = num_comments(self._package, part)
             if count:
-                yield TextFinding(COMMENTS, count, f"sheet {number}")
+                yield TextFinding("comments", count, f"sheet {number}")
 
     def _sheet(self, name: str, cells: dict[Place, str], layout: SheetLayout, drawn: list[Block]) -> Iterator[Block]:
         self._hide("hidden rows or columns", [text for place, text in cells.items() if layout.is_hidden(place)])
