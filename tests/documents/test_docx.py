@@ -301,6 +301,24 @@ def test_a_deeper_bullet_goes_in_by_one_step() -> None:
     assert numbered(levels, *body) == "- a\n  - b\n- c\n  - d\n  - e\n\nend\n\n- f"
 
 
+def test_a_bullet_that_is_a_box_says_whether_it_is_ticked() -> None:
+    levels = level(0, "☒", "bullet") + level(1, "o", "bullet") + level(2, "%3", "decimalZero")
+    wingdings = '<w:rPr><w:rFonts w:ascii="Wingdings"/></w:rPr></w:lvl>'
+    levels += level(3, "\uf0a8", "bullet").replace("</w:lvl>", wingdings)
+    assert numbered(levels, item("a"), item("b", 1), item("c", 2), item("d", 3)) == "- ☒ a\n  - b\n\n01 c\n\n- ☐ d"
+
+
+def test_a_heading_has_no_bullet() -> None:
+    heading = p(r("Scope"), properties='<w:pStyle w:val="Heading1"/><w:numPr><w:numId w:val="77"/></w:numPr>')
+    assert numbered(level(0, "o", "bullet"), heading) == "# Scope"
+
+
+def test_a_table_with_text_in_one_row_or_column_only_is_none() -> None:
+    empty = p()
+    assert text_of(tbl([p(r("a")), empty], [p(r("b")), empty])) == "a\n\nb"
+    assert text_of(tbl([p(r("a")), p(r("b"))], [empty, empty])) == "a b"
+
+
 def test_bullets_are_items() -> None:
     assert numbered(level(0, "\uf0b7", "bullet"), p(r("List:")), item("one"), item("two")) == "List:\n\n- one\n- two"
 

@@ -91,6 +91,18 @@ def test_a_paragraph_whose_mark_is_hidden_goes_on_in_the_next() -> None:
     )
 
 
+def test_a_large_first_letter_belongs_to_its_word() -> None:
+    assert text_of(p(r("D"), properties='<w:framePr w:dropCap="drop"/>'), p(r("rop cap"))) == "Drop cap"
+    assert text_of(p(r("D"), properties='<w:framePr w:dropCap="none"/>'), p(r("rop cap"))) == "D\n\nrop cap"
+
+
+def test_a_symbol_of_the_newer_kind_is_read_from_its_choice() -> None:
+    space = 'xmlns:w16se="http://schemas.microsoft.com/office/word/2015/wordml/symex"'
+    symbol = f'<w16se:symEx {space} w16se:font="Segoe UI Emoji" w16se:char="1F60A"/>'
+    choice = f'<mc:Choice Requires="w16se">{symbol}</mc:Choice><mc:Fallback><w:t>☺</w:t></mc:Fallback>'
+    assert text_of(p(f"<w:r><mc:AlternateContent>{choice}</mc:AlternateContent></w:r>")) == "\U0001f60a"
+
+
 def test_a_paragraph_hidden_as_a_whole_is_not_numbered() -> None:
     document = docx.Document()
     levels = '<w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>'

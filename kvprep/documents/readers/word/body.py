@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
-from kvprep.documents.markdown import table as markdown_table
 from kvprep.documents.readers.word.graphics import chart_blocks, diagram_blocks
 from kvprep.documents.readers.word.notes import Notes
 from kvprep.documents.readers.word.numbering import Label, Lists, Numbering
 from kvprep.documents.readers.word.package import Package
 from kvprep.documents.readers.word.runs import Line, Runs
 from kvprep.documents.readers.word.styles import Styles
-from kvprep.documents.readers.word.tables import Covered, Row, arranged, is_data, lay_out, table_rows
+from kvprep.documents.readers.word.tables import Covered, Row, arranged, grid_blocks, is_data, lay_out, table_rows
 from kvprep.documents.readers.word.visibility import Backdrop, Sight, behind_page
 from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, qn
 
@@ -106,7 +105,7 @@ class BodyReader:
         line = Line()
         self._runs.add(paragraph, style, self._document.sight.behind_paragraph(properties, style, backdrop), line)
         mark = properties.find(qn("w:rPr")) if properties is not None else None
-        if _is_deleted(mark):
+        if _is_deleted(mark) or _is_drop_cap(properties):
             self._carried += line.pieces
         elif self._document.sight.hides_mark(mark, style):
             self._carried += self._labelled(properties, line)
@@ -129,9 +128,11 @@ class BodyReader:
     def _block(self, label: Label | None, text: str, heading_level: int) -> Iterator[Block]:
         if not text:
             return
-        text = f"{label.text} {text}" if label and label.text else text
         depth, self._item_depth = self._item_depth, -1
-        if heading_level and not self._in_cell:
+        is_heading = heading_level > 0 and not self._in_cell
+        if label and label.text and not (is_heading and label.bullet):
+            text = f"{label.text} {text}"
+        if is_heading:
             yield Block("#" * heading_level + " " + text.replace("\n", " "))
         elif label and label.bullet:
             # A list starts at the margin, whatever its level, and goes in by one step at a time.
@@ -168,10 +169,9 @@ class BodyReader:
             return
         around, self._in_cell = self._in_cell, True
         texts = ([" ".join(block.text for block in cell) for cell in self._cells(row, behind)] for row in rows)
-        text = markdown_table(list(lay_out(rows, texts)))
+        grid = list(lay_out(rows, texts))
         self._in_cell = around
-        if text:
-            yield Block(text, BlockKind.TABLE)
+        yield from grid_blocks(grid)
 
     def _cells(self, row: Row, backdrop: Backdrop) -> Iterator[list[Block]]:
         """Yield the blocks of each cell; of one that a merged cell covers, none."""
@@ -182,3 +182,9 @@ class BodyReader:
 
 def _is_deleted(mark: "Element | None") -> bool:
     return mark is not None and (mark.find(qn("w:del")) is not None or mark.find(qn("w:moveFrom")) is not None)
+
+
+def _is_drop_cap(properties: "Element | None") -> bool:
+    """Tell whether a paragraph is the large letter that the next one begins with."""
+    frame = properties.find(qn("w:framePr")) if properties is not None else None
+    return frame is not None and frame.get(qn("w:dropCap"), "none") != "none"

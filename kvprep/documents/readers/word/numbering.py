@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.readers.number_formats import format_number
 from kvprep.documents.readers.word.styles import Styles
+from kvprep.documents.readers.word.symbols import shown_characters
 from kvprep.documents.readers.word.wordml import child_value, is_on, qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 _PLACEHOLDER = re.compile(r"%([1-9])")
+_BOXES = frozenset("☐☑☒✓✔✗✘")
+"""Bullets that say something; any other is only a bullet."""
 _MAX_TEXT = 128
 """Characters of a label's pattern; it would stand before every paragraph of its list."""
 
@@ -122,7 +125,7 @@ class Numbering:
         if level.hidden or level.number_format == "none" and not level.text:
             return None
         if level.number_format == "bullet":
-            return Label("-", True, level_index)
+            return Label(f"- {level.text}" if level.text in _BOXES else "-", True, level_index)
         return Label(_render(level, num, counter), False, level_index)
 
     def _position(self, properties: "Element | None") -> tuple[str | None, int]:
@@ -182,9 +185,11 @@ def _index(element: "Element") -> int:
 
 def _level(element: "Element") -> Level:
     restart = child_value(element, "w:lvlRestart")
+    fonts = element.find(qn("w:rPr/w:rFonts"))
+    text = (child_value(element, "w:lvlText") or "")[:_MAX_TEXT]
     return Level(
         number_format=_number_format(element),
-        text=(child_value(element, "w:lvlText") or "")[:_MAX_TEXT],
+        text=shown_characters(text, fonts.get(qn("w:ascii"), "")) if fonts is not None else text,
         start=whole_number(child_value(element, "w:start"), 0),
         restart=None if restart is None else whole_number(restart, 0),
         legal=is_on(element, "w:isLgl"),

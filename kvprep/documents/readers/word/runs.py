@@ -1,5 +1,6 @@
 """The text of one paragraph of a DOCX, put together from its runs."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -126,7 +127,9 @@ class Runs:
 
     def _sign(self, element: "Element") -> str:
         if element.tag == qn("w:sym"):
-            return _symbol(element)
+            return _symbol(element, "w")
+        if element.tag == qn("w16se:symEx"):
+            return _symbol(element, "w16se")
         if element.tag in (qn("w:footnoteReference"), qn("w:endnoteReference")):
             return self._notes.mark(element)
         return _FIXED.get(element.tag, "")
@@ -152,9 +155,9 @@ def _symbol_font(run: "Element") -> str:
     return font if is_symbol_font(font) else ""
 
 
-def _symbol(element: "Element") -> str:
+def _symbol(element: "Element", prefix: str) -> str:
     try:
-        code = int(element.get(qn("w:char"), ""), 16)
+        code = int(element.get(qn(f"{prefix}:char"), ""), 16)
     except ValueError:
         return ""
-    return shown_characters(chr(code), element.get(qn("w:font"), "")) if 0 < code <= 0xFFFF else ""
+    return shown_characters(chr(code), element.get(qn(f"{prefix}:font"), "")) if 0 < code <= sys.maxunicode else ""

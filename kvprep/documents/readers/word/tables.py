@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
-from kvprep.documents.markdown import is_label
+from kvprep.documents.markdown import is_label, table
 from kvprep.documents.readers.word.wordml import child_value, descend, qn, whole_number
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ class Cell:
 Row = tuple[Cell, ...]
 
 
-def table_rows(table: "Element") -> list[Row]:
-    """Give the rows and cells that are not deleted."""
+def table_rows(element: "Element") -> list[Row]:
+    """Give the rows and cells of a table that are not deleted."""
     rows = []
-    for element in descend(table, qn("w:tr")):
-        properties = element.find(qn("w:trPr"))
+    for row in descend(element, qn("w:tr")):
+        properties = row.find(qn("w:trPr"))
         if properties is None or properties.find(qn("w:del")) is None:
-            rows.append(tuple(_cells(element, whole_number(child_value(properties, "w:gridBefore"), 0, _MAX_SPAN))))
+            rows.append(tuple(_cells(row, whole_number(child_value(properties, "w:gridBefore"), 0, _MAX_SPAN))))
     return rows
 
 
@@ -90,6 +90,16 @@ def _text(cell: Cell, content: str, above: Mapping[int, str], left: str) -> str:
     if cell.covered is Covered.FROM_ABOVE:
         return above.get(cell.start, "")
     return left if cell.covered is Covered.FROM_THE_LEFT else content
+
+
+def grid_blocks(grid: Sequence[Sequence[str]]) -> Iterator[Block]:
+    """Write a table that was laid out; what turns out to have text in one row or column only is none."""
+    rows = [row for row in grid if any(row)]
+    if len(rows) > 1 and sum(any(column) for column in zip(*rows, strict=True)) > 1:
+        yield Block(table(rows), BlockKind.TABLE)
+        return
+    for row in rows:
+        yield Block(" ".join(cell for cell in row if cell))
 
 
 def arranged(cells: Iterable[Sequence[Block]]) -> Iterator[Block]:
