@@ -27,7 +27,7 @@ def _print(corpus: Path, keys: list[str], jobs: int) -> None:
     names = [name for name in all_files(corpus) if any(MEASURES[key].looks_at(name) for key in keys)]
     readings = read(corpus, names, jobs)
     print(", ".join(f"{count} {outcome}" for outcome, count in whole.tally(readings).items()))
-    _show(measures.OUTCOMES, whole.outcomes(readings))
+    _show("outcomes", whole.outcomes(readings))
     for key in keys:
         _show(key, MEASURES[key].run(texts_of(readings), corpus))
 

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 
-from bench.corpus import agreements, docling, groups, invoices, whole
+from bench.corpus import agreements, anew, docling, groups, invoices, whole
 from bench.corpus.files import Measured, Reading, Texts, texts_of
 
-OUTCOMES = "outcomes"
-"""The one measure that looks at what became of a file rather than at its text."""
+READING_MEASURES: dict[str, tuple[str, Callable[[Mapping[str, Reading], Path], Measured]]] = {
+    "saved-anew": ("files saved anew by another program, same text", anew.saved_anew),
+    "outcomes": (
+        "files without a crash, a hang or an unnamed outcome",
+        lambda readings, _: whole.outcomes(readings),
+    ),
+}
+"""Measures of what became of the files rather than of their text alone, with what they are called. All must be met."""
 
 
 @dataclass(frozen=True)
@@ -61,4 +67,4 @@ def judge(readings: Mapping[str, Reading], corpus: Path) -> dict[str, Measured]:
     """Take every measure of what kvprep read."""
     texts = texts_of(readings)
     found = {key: measure.run(texts, corpus) for key, measure in MEASURES.items()}
-    return {**found, OUTCOMES: whole.outcomes(readings)}
+    return found | {key: run(readings, corpus) for key, (_, run) in READING_MEASURES.items()}

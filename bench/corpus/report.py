@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.corpus.files import REPOSITORY, Measured
-from bench.corpus.measures import MEASURES, OUTCOMES
+from bench.corpus.measures import MEASURES, READING_MEASURES
 from kvprep import __version__
 from kvprep.documents.canonical import CANON_VERSION
 
@@ -15,7 +15,6 @@ RESULTS = REPOSITORY / "bench" / "results" / "corpus.json"
 DOCUMENT = REPOSITORY / "docs" / "canonical-text.md"
 BEGIN, END = "<!-- corpus: begin -->", "<!-- corpus: end -->"
 KVPREP = "kvprep"
-_OUTCOMES_ROW = ("files without a crash, a hang or an unnamed outcome", 1.0)
 
 
 def record(figures: Mapping[str, Mapping[str, Measured]], versions: Mapping[str, str]) -> dict[str, Any]:
@@ -51,7 +50,8 @@ def table(results: Mapping[str, Any]) -> str:
 
 
 def _rows(figures: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    titles = {**{key: (measure.what, measure.bar) for key, measure in MEASURES.items()}, OUTCOMES: _OUTCOMES_ROW}
+    titles = {key: (measure.what, measure.bar) for key, measure in MEASURES.items()}
+    titles |= {key: (what, 1.0) for key, (what, _) in READING_MEASURES.items()}
     return [
         [what, _percent(bar) if bar else "", *(_cell(measured.get(key)) for measured in figures.values())]
         for key, (what, bar) in titles.items()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.corpus import docling, report, whole
+from bench.corpus import docling, report
 from bench.corpus.files import Measured, Reading, read
-from bench.corpus.measures import MEASURES
+from bench.corpus.measures import MEASURES, READING_MEASURES
 
 pytestmark = pytest.mark.slow
 
@@ -37,9 +37,11 @@ def test_words_come_in_a_better_order_than_markitdown_gives_them(
     assert perfect or measured.found > figure["found"], explained(measured)
 
 
-def test_no_file_crashes_a_reader_or_ends_without_a_name(readings: dict[str, Reading]) -> None:
-    measured = whole.outcomes(readings)
-    assert measured.total > 300
+@pytest.mark.parametrize("key", READING_MEASURES)
+def test_every_file_passes(key: str, readings: dict[str, Reading], corpus: Path) -> None:
+    _, run = READING_MEASURES[key]
+    measured = run(readings, corpus)
+    assert measured.total > 100
     assert measured.share == 1, explained(measured)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from document_makers import docx_of, p, r
 
-from bench.corpus import agreements, docling, groups, invoices, report, whole
+from bench.corpus import agreements, anew, docling, groups, invoices, report, whole
 from bench.corpus.files import Measured, all_files, read
 from bench.corpus.words import likeness, markdown_words, word_recall, words_in_one_stretch, words_in_order
 from bench.corpus.wordxml import accepted_text
@@ -136,6 +136,14 @@ def test_a_text_that_the_rules_would_change_is_not_stable() -> None:
 def test_a_crash_is_no_outcome() -> None:
     readings = {"a": Skipped("crashed", "", failed=True), "b": Skipped("needs-ocr", "")}
     assert whole.outcomes(readings).found == 1
+
+
+def test_a_copy_that_reads_otherwise_is_seen(tmp_path: Path) -> None:
+    for name in ("a.docx", "b.docx"):
+        (tmp_path / name).write_bytes(docx_of(p(r(f"text of {name}"))))
+    readings = read(tmp_path, ["a.docx", "b.docx"])
+    assert anew.saved_anew(readings, tmp_path).found == 2
+    assert anew.saved_anew(readings | {"a.docx": readings["b.docx"]}, tmp_path).found == 1
 
 
 def test_order_is_the_mean_over_files(tmp_path: Path) -> None:
