@@ -192,10 +192,15 @@ def test_nothing_is_repeated_in_a_form_where_no_row_fills_all_columns() -> None:
 
 
 def test_a_cell_over_a_whole_row_and_columns_that_nothing_starts_in_stand_once() -> None:
-    text = table_of(
-        merged('<w:gridSpan w:val="5"/>', "Key terms"), merged(WIDE, "Law") + plain("England") + merged(WIDE, "x")
-    )
-    assert text == "| Key terms |  |  |\n| --- | --- | --- |\n| Law | England | x |"
+    whole = '<w:gridSpan w:val="5"/>'
+    row = merged(WIDE, "Law") + plain("England") + merged(WIDE, "x")
+    text = table_of(row, merged(whole, "Key terms"), row)
+    assert text == "| Law | England | x |\n| --- | --- | --- |\n| Key terms |  |  |\n| Law | England | x |"
+
+
+def test_cells_over_the_whole_width_at_the_top_are_the_title_of_the_table() -> None:
+    text = table_of(merged(WIDE, "Prices"), merged(WIDE, "in EUR"), plain("Item", "Price"), plain("lamp", "2"))
+    assert text == "Prices\n\nin EUR\n\n| Item | Price |\n| --- | --- |\n| lamp | 2 |"
 
 
 def test_cells_merged_the_old_way_are_read_alike() -> None:

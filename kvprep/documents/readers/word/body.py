@@ -171,7 +171,7 @@ class BodyReader:
         texts = ([" ".join(block.text for block in cell) for cell in self._cells(row, behind)] for row in rows)
         grid = list(lay_out(rows, texts))
         self._in_cell = around
-        yield from grid_blocks(grid)
+        yield from grid_blocks(rows, grid)
 
     def _cells(self, row: Row, backdrop: Backdrop) -> Iterator[list[Block]]:
         """Yield the blocks of each cell; of one that a merged cell covers, none."""

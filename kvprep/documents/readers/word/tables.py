@@ -92,14 +92,19 @@ def _text(cell: Cell, content: str, above: Mapping[int, str], left: str) -> str:
     return left if cell.covered is Covered.FROM_THE_LEFT else content
 
 
-def grid_blocks(grid: Sequence[Sequence[str]]) -> Iterator[Block]:
-    """Write a table that was laid out; what turns out to have text in one row or column only is none."""
-    rows = [row for row in grid if any(row)]
-    if len(rows) > 1 and sum(any(column) for column in zip(*rows, strict=True)) > 1:
-        yield Block(table(rows), BlockKind.TABLE)
-        return
-    for row in rows:
-        yield Block(" ".join(cell for cell in row if cell))
+def grid_blocks(rows: Sequence[Row], grid: Sequence[Sequence[str]]) -> Iterator[Block]:
+    """Write rows that were laid out. Cells over the whole width at the top are the table's title, not its head.
+
+    What turns out to have text in one row or column only is no table.
+    """
+    num_titles = next(index for index, row in enumerate(rows) if len(row) > 1)
+    filled = [line for line in grid[num_titles:] if any(line)]
+    is_table = len(filled) > 1 and sum(any(column) for column in zip(*filled, strict=True)) > 1
+    for line in grid[:num_titles] if is_table else grid:
+        text = " ".join(cell for cell in line if cell)
+        yield from [Block(text)] if text else []
+    if is_table:
+        yield Block(table(filled), BlockKind.TABLE)
 
 
 def arranged(cells: Iterable[Sequence[Block]]) -> Iterator[Block]:
