@@ -88,6 +88,25 @@ def test_associated_files_and_files_pinned_to_a_page_are_listed(change: Change) 
     assert read(with_files(change)).members == (Member("data.xml", 4),)
 
 
+def test_an_associated_file_beside_those_of_the_name_tree_is_not_missed() -> None:
+    data = with_files(attached("plan.txt", b"first"), associate)
+    assert read(data).members == (Member("plan.txt", 5), Member("data.xml", 4))
+
+
+def test_files_in_a_pdf_under_an_owners_password_are_listed() -> None:
+    data = make.encrypted(with_files(attached("plan.txt", b"first")), user="", owner="o")
+    assert read(data).members == (Member("plan.txt", 5),)
+
+
+def test_a_broken_mention_of_a_file_costs_only_itself() -> None:
+    def mention_nothing(writer: pypdf.PdfWriter) -> None:
+        broken = DictionaryObject({NameObject("/EF"): NumberObject(7)})
+        fine = spec(writer, "fine.txt", b"fine")
+        writer.root_object[NameObject("/AF")] = ArrayObject([broken, writer._add_object(fine)])
+
+    assert read(with_files(mention_nothing)).members == (Member("fine.txt", 4),)
+
+
 def test_a_file_that_is_mentioned_twice_is_listed_once() -> None:
     def mention_twice(writer: pypdf.PdfWriter) -> None:
         writer.add_attachment("data.xml", b"<a/>")

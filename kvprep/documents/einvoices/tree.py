@@ -79,7 +79,7 @@ def is_einvoice(tree: InvoiceTree) -> bool:
 
 def _plain_names(root: etree._Element, renamed: dict[str, str]) -> None:
     for element in root.iter(etree.Element):
-        name = etree.QName(element).localname
+        name = element.tag.rpartition("}")[2]
         element.tag = renamed.get(name, name)
 
 
