@@ -201,20 +201,26 @@ def _continues(row: _LogicalRow, placed: Sequence[_Placed], index: int, figures:
     if len(item.cells) > 1 and step >= _NEARER * pitch:
         return False
     leftmost = min(item.cells)
-    if leftmost == row.first_column and len(item.cells) == 1:
-        return step <= _CLOSE_STEP and _is_nearer(placed, index)
-    return leftmost > 0 and step <= (ROW_STEP if leftmost > row.first_column else _CLOSE_STEP)
+    if leftmost > row.first_column:
+        return step <= ROW_STEP
+    if step > _CLOSE_STEP or len(item.cells) > len(row.cells):
+        return False
+    if leftmost == 0 or len(item.cells) == 1:
+        at_home = leftmost == row.first_column and not figures & item.cells.keys()
+        return at_home and _is_nearer(placed, index, figures)
+    return not any(is_figure(text) and is_figure(row.cells.get(number, "")) for number, text in item.cells.items())
 
 
-def _is_nearer(placed: Sequence[_Placed], index: int) -> bool:
-    """Tell whether a lone line and its like below it are nearer to the row above than to what follows."""
+def _is_nearer(placed: Sequence[_Placed], index: int, figures: set[int]) -> bool:
+    """Tell whether a line, with those like it below, is nearer to the row above than to the next with figures."""
     above = placed[index - 1].line.base - placed[index].line.base
-    last = index
-    while last + 1 < len(placed) and placed[last + 1].cells.keys() == placed[index].cells.keys():
-        if placed[last].line.base - placed[last + 1].line.base > above / _NEARER:
+    for upper, lower in pairwise(placed[index:]):
+        gap = upper.line.base - lower.line.base
+        if above <= _NEARER * gap:
             return True
-        last += 1
-    return last + 1 == len(placed) or above <= _NEARER * (placed[last].line.base - placed[last + 1].line.base)
+        if figures & lower.cells.keys():
+            return False
+    return True
 
 
 def _take_in(row: _LogicalRow, item: _Placed) -> None:

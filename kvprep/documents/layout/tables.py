@@ -6,7 +6,7 @@ columns, and figures in one of them. A lone item is put together as one line; ev
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 
 from kvprep.documents.layout.columns import (
     Column,
@@ -26,7 +26,7 @@ _MIN_ANCHORS = 2
 _MAX_STEP = 5.0
 _MAX_BETWEEN = 14
 _MAX_STRANGE = 2
-_MAX_WRAP = 5
+_MAX_WRAP = 10
 _ALIGNED = 0.5
 _HEADING_SIZE = 1.15
 
@@ -68,18 +68,23 @@ def find_tables(lines: Sequence[Line]) -> Iterator[Table]:
 
 def _table_at(lines: Sequence[Line], first: int, floor: int) -> Table | None:
     region = _grow(lines, first)
-    is_sure = _is_sure(region)
-    if not is_sure and not _is_item(lines[first]):
-        return None
-    if is_sure:
+    if _is_sure(region):
         _grow_upwards(lines, region, floor)
-    start, stop = region.first, region.last + 1 if is_sure else first + 1
-    around = lines[start : stop if is_sure else stop + _MAX_WRAP]
-    columns = split_at_strips(without_weak(region.columns, around, lines[start : region.head_end]), around)
-    rows, num_lines = table_rows(lines[start : stop + _MAX_BETWEEN], stop - start, columns)
-    if not is_sure and num_lines == 1:
-        return None
-    return Table(start, start + num_lines, rows, is_sure and len(rows) > 1)
+        start, stop = region.first, region.last + 1
+        columns = without_weak(region.columns, lines[start:stop], lines[start : region.head_end])
+        columns = split_at_strips(columns, lines[start:stop])
+        rows, num_lines = table_rows(lines[start : stop + _MAX_BETWEEN], stop - start, columns)
+        return Table(start, start + num_lines, rows, len(rows) > 1)
+    return _lone_item(lines, first, region.columns) if _is_item(lines[first]) else None
+
+
+def _lone_item(lines: Sequence[Line], first: int, columns: Sequence[Column]) -> Table | None:
+    """Put together an item whose cells wrap; a line that ends with a figure does not belong to it."""
+    others = takewhile(lambda line: not is_figure(line.cells[-1].text) or len(line.cells) == 1, lines[first + 1 :])
+    around = [lines[first], *islice(others, _MAX_WRAP)]
+    columns = split_at_strips(without_weak(columns, around, around[:1]), around)
+    rows, num_lines = table_rows(around, 1, columns)
+    return Table(first, first + num_lines, rows, is_sure=False) if num_lines > 1 else None
 
 
 def _grow(lines: Sequence[Line], first: int) -> _Region:
