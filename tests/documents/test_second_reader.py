@@ -42,6 +42,13 @@ def test_a_file_that_pdfium_cannot_open_is_read_after_a_repair() -> None:
     assert document.findings == (TextFinding("repaired", 2, "all pages"),)
 
 
+def test_pages_that_a_file_only_claims_to_have_are_broken_and_the_others_stay() -> None:
+    data = make.pdf(make.lines("one"), make.lines("two")).replace(b"/Count 2", b"/Count 4")
+    document = read(data)
+    assert document.text == "one\ntwo\n"
+    assert document.findings == (TextFinding("broken-page", 2, "pages 3, 4"),)
+
+
 def test_a_page_without_room_is_opened_up_where_the_document_has_no_other() -> None:
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(make.pdf(make.lines("first page"), title="Lease")))
     writer.pages[0].mediabox = RectangleObject((0, 0, 0.2, 842))

@@ -69,15 +69,23 @@ def _read_pages(data: bytes, limits: Limits) -> PdfPages:
     except (ProtectedDocument, OversizedDocument):
         raise
     except UnreadableDocument:
-        repaired = rewritten(data)
-        if repaired is None:
+        again = _repaired(data, limits)
+        if again is None:
             raise
-        return replace(_as_they_are(repaired, limits), is_rewritten=True)
+        return again
     if not pages.broken_pages and (pages.blocks or not has_impossible_pages(data)):
         return pages
+    again = _repaired(data, limits)
+    return replace(again, title=pages.title) if again and again.num_chars > pages.num_chars else pages
+
+
+def _repaired(data: bytes, limits: Limits) -> PdfPages | None:
     repaired = rewritten(data)
-    again = _as_they_are(repaired, limits) if repaired else pages
-    return replace(again, title=pages.title, is_rewritten=True) if len(again.blocks) > len(pages.blocks) else pages
+    if repaired is None:
+        return None
+    with contextlib.suppress(UnreadableDocument):
+        return replace(_as_they_are(repaired, limits), is_rewritten=True)
+    return None
 
 
 def _as_they_are(data: bytes, limits: Limits) -> PdfPages:

@@ -40,6 +40,11 @@ class PdfPages:
     is_rewritten: bool = False
     """PDFium failed on the file as it is, and `data` is what pypdf made of it."""
 
+    @property
+    def num_chars(self) -> int:
+        """Count the characters of the text."""
+        return sum(len(block.text) for block in self.blocks)
+
     def findings(self) -> Iterator[TextFinding]:
         """Say what a reader of the text should know about it."""
         yield from text_findings(self.hidden)
