@@ -40,7 +40,7 @@ class _Line:
 
 
 def drop_repeats(blocks: Sequence[Block]) -> tuple[list[Block], list[TextFinding]]:
-    """Drop running headers, footers and folios, except the first copy of each.
+    """Drop running headers, footers and folios, except the first copy of each; that of a footer moves to the end.
 
     A line counts if it, its digits masked, stands at the same edge of at least half of at least two pages, with nothing
     else between it and the edge, and if its digits are the same on all of them or count with the pages.
@@ -48,11 +48,13 @@ def drop_repeats(blocks: Sequence[Block]) -> tuple[list[Block], list[TextFinding
     pages = [list(page) for _, page in groupby(_lines(blocks), key=lambda line: line.page)]
     if len(pages) < 2:
         return list(blocks), []
-    dropped: set[int] = set()
-    for edges in ([page[:_EDGE_LINES] for page in pages], [page[: -_EDGE_LINES - 1 : -1] for page in pages]):
-        dropped |= _repeats(edges)
+    headers, repeated_above = _running([page[:_EDGE_LINES] for page in pages])
+    footers, repeated_below = _running([page[: -_EDGE_LINES - 1 : -1] for page in pages])
+    dropped = repeated_above | repeated_below
+    moved = footers - headers - dropped
     findings = [TextFinding(RUNNING_LINES, len(dropped), "page edges")] if dropped else []
-    return [block for index, block in enumerate(blocks) if index not in dropped], findings
+    kept = [block for index, block in enumerate(blocks) if index not in dropped | moved]
+    return kept + [blocks[index] for index in sorted(moved)], findings
 
 
 def _lines(blocks: Sequence[Block]) -> Iterable[_Line]:
@@ -61,19 +63,19 @@ def _lines(blocks: Sequence[Block]) -> Iterable[_Line]:
         yield _Line(block.page, index, text, _NUMBER.sub("0", text))
 
 
-def _repeats(edges: Sequence[Sequence[_Line]]) -> set[int]:
-    """Find repeats in lines that go from the edge inwards, one list a page; the first copy is none."""
+def _running(edges: Sequence[Sequence[_Line]]) -> tuple[set[int], set[int]]:
+    """Find first copies and repeats in lines that go from the edge inwards, one list a page."""
     running = _running_lines(edges)
     seen: set[str] = set()
-    dropped = set()
+    first: set[int] = set()
+    repeated: set[int] = set()
     for edge in edges:
         for line in edge:
             if line.index not in running:
                 break
-            if line.mask in seen:
-                dropped.add(line.index)
+            (repeated if line.mask in seen else first).add(line.index)
             seen.add(line.mask)
-    return dropped
+    return first, repeated
 
 
 def _running_lines(edges: Sequence[Sequence[_Line]]) -> set[int]:

@@ -20,7 +20,7 @@ def joined(*texts: str) -> list[str]:
     return [block.text for block in join_line_end_hyphens([Block(text, BlockKind.LINE, 1) for text in texts])[0]]
 
 
-def test_running_headers_and_footers_stay_once() -> None:
+def test_running_headers_stay_once_at_the_top_and_footers_once_at_the_end() -> None:
     blocks, findings = drop_repeats(
         pages(
             "ACME Ltd / Invoice 17 / one / IBAN DE89 / Page 1 of 3",
@@ -28,7 +28,7 @@ def test_running_headers_and_footers_stay_once() -> None:
             "ACME Ltd / Invoice 17 / three / IBAN DE89 / Page 3 of 3",
         )
     )
-    assert [block.text for block in blocks] == "ACME Ltd|Invoice 17|one|IBAN DE89|Page 1 of 3|two|three".split("|")
+    assert [block.text for block in blocks] == "ACME Ltd|Invoice 17|one|two|three|IBAN DE89|Page 1 of 3".split("|")
     assert findings == [TextFinding("running-lines", 8, "page edges")]
 
 
@@ -47,7 +47,7 @@ def test_headers_of_left_and_right_pages_are_found_on_half_of_the_pages() -> Non
     ],
 )
 def test_folios_count_with_the_pages(first: str, second: str) -> None:
-    assert kept(f"one / {first}", f"two / {second}") == ["one", first, "two"]
+    assert kept(f"one / {first}", f"two / {second}") == ["one", "two", first]
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_running_headers_and_page_numbers_stay_once() -> None:
         make.lines("ACME Ltd", f"text {word}", f"Page {number} of 3") for number, word in enumerate("abc", start=1)
     ]
     document = read(make.pdf(*pages))
-    assert document.text == "ACME Ltd\ntext a\nPage 1 of 3\ntext b\ntext c\n"
+    assert document.text == "ACME Ltd\ntext a\ntext b\ntext c\nPage 1 of 3\n"
     assert document.findings == (TextFinding("running-lines", 4, "page edges"),)
 
 
