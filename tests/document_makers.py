@@ -39,6 +39,16 @@ def lines(*texts: str, top: float = 800, left: float = 60) -> Drawing:
     return draw
 
 
+def at(*pieces: tuple[float, float, str]) -> Drawing:
+    """Draw pieces of text, each at (x, y); a negative x is where the text ends, as figures are set in columns."""
+
+    def draw(canvas: Canvas) -> None:
+        for x, y, text in pieces:
+            (canvas.drawRightString if x < 0 else canvas.drawString)(abs(x), y, text)
+
+    return draw
+
+
 def picture(canvas: Canvas) -> None:
     """Draw a picture over the whole page, as a scanner does."""
     image = Image.new("L", (60, 84), 200)
