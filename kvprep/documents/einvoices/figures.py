@@ -13,6 +13,7 @@ _GROUPED = re.compile(r"[0-9]{1,3}([.,'’])[0-9]{3}(?:\1[0-9]{3})*")
 _SEPARATORS = re.compile("[.,'’]")
 _XML_AMOUNT = re.compile(r"[+-]?([0-9]{1,15}(?:\.[0-9]{1,8})?)(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+")
+_FOURS = re.compile(r"\S{1,4}")  # how an IBAN is usually grouped
 _LONGEST_ID = 200
 
 _XML_DATE = re.compile(r"([0-9]{4})-?([0-9][0-9])-?([0-9][0-9])")
@@ -81,16 +82,29 @@ class PrintedText:
 
     def has_number(self, written: str) -> bool:
         """Tell whether an identifier is printed, whatever stands between its letters and digits."""
-        groups = _plain(written).split()
+        plain = _plain(written)
+        if self._stands_alone(plain) or self._stands_alone(" ".join(_FOURS.findall(plain))):
+            return True
+        groups = plain.split()
         if len(groups) > 1 and self._words.issuperset(groups):  # wrapped between its groups, within a column
             return True
-        characters = "".join(_WORD.findall(_plain(written)))[:_LONGEST_ID]
+        characters = "".join(_WORD.findall(plain))[:_LONGEST_ID]
         if characters not in self._squeezed:
             return False
-        # A number at either end must not be a part of a longer one.
-        before = r"(?<!\d)" if characters[:1].isdigit() else ""
-        after = r"(?!\d)" if characters[-1:].isdigit() else ""
-        return re.search(before + r"[\W_]*".join(map(re.escape, characters)) + after, self._text) is not None
+        spaced = r"[\W_]*".join(map(re.escape, characters))
+        return any(self._is_whole(*match.span()) for match in re.finditer(spaced, self._text))
+
+    def _stands_alone(self, form: str) -> bool:
+        """Tell whether a form is printed just so: the usual case, and a fast one."""
+        at = self._text.find(form)
+        while at >= 0 and not self._is_whole(at, at + len(form)):
+            at = self._text.find(form, at + 1)
+        return at >= 0
+
+    def _is_whole(self, start: int, end: int) -> bool:
+        """Tell whether numbers at the ends of a stretch go no further."""
+        seams = (self._text[start - 1 : start + 1] if start else "", self._text[end - 1 : end + 1])
+        return not any(len(seam) == 2 and seam.isdigit() for seam in seams)
 
     def has_name(self, written: str) -> bool:
         """Tell whether a name is printed: in one piece, or in words that a layout has parted."""
