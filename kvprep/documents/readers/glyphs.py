@@ -9,7 +9,7 @@ import ctypes
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,11 @@ class Pen:
     widths: dict[str, float] = field(repr=False)
     """Advance of each character met so far, in points; shared by all text in the same font and size."""
 
-    def place(self, x: float, y: float) -> Point:
+    def place(self, at: Point) -> Point:
         """Turn a point of the page into (along the base line, height of the base line)."""
-        return x * self.cos + y * self.sin, y * self.cos - x * self.sin
+        if not self.angle:
+            return at
+        return at[0] * self.cos + at[1] * self.sin, at[1] * self.cos - at[0] * self.sin
 
     def looks_like(self, other: "Pen") -> bool:
         """Tell whether both write in the same size, direction and ink."""
@@ -60,8 +62,14 @@ class Glyphs:
     run: Run
     pen: Pen
     first: Point
-    """A point of the page in the middle of the first glyph's height."""
+    """Origin of the first glyph on the page."""
     last: Point
+
+    def middles(self) -> tuple[Point, Point]:
+        """Give points within the first and the last letter: at a quarter of the font size above their base line."""
+        rise = _MIDDLE_HEIGHT * self.pen.size
+        shift_x, shift_y = -self.pen.sin * rise, self.pen.cos * rise
+        return (self.first[0] + shift_x, self.first[1] + shift_y), (self.last[0] + shift_x, self.last[1] + shift_y)
 
 
 class _Box(ctypes.Structure):
@@ -114,12 +122,32 @@ class TextPage:
         drawn = any(self._of.Text_IsGenerated(self._page, index) != 1 for index in blanks)
         return drawn, bool(blanks) and not drawn
 
-    def _pieces(self, start: int, end: int) -> Iterator[Glyphs]:
+    def _pieces(self, start: int, end: int) -> Iterable[Glyphs]:
         pen = self._pen(start)
-        whole = self._whole_word(start, end, pen)
-        if whole is not None:
-            yield whole
-            return
+        whole = self._whole_word(start, end - 1, pen)
+        return self._cut(start, end, pen) if whole is None else (whole,)
+
+    def _whole_word(self, first: int, last: int, pen: Pen) -> Glyphs | None:
+        """Take a word by its first and last letter, if all in between stand where their widths put them."""
+        at_first = at_last = self._origin(first)
+        if last > first:
+            if self._of.Text_GetTextObject(self._page, last) != pen.text_object:
+                return None
+            at_last = self._origin(last)
+        start, base = pen.place(at_first)
+        last_start, last_base = pen.place(at_last)
+        if abs(last_base - base) > _BASE_SHIFT * pen.size:
+            return None
+        try:
+            expected = sum(map(pen.widths.__getitem__, self.text[first:last]))
+        except KeyError:
+            expected = sum([self._width(index, pen) for index in range(first, last)])
+        if abs(last_start - start - expected) > _JUMP_AHEAD * pen.size:
+            return None
+        end = last_start + self._width(last, pen)
+        return Glyphs(Run(self._word(first, last + 1), start, end, base, pen.size, pen.angle), pen, at_first, at_last)
+
+    def _cut(self, start: int, end: int, pen: Pen) -> Iterator[Glyphs]:
         piece = [(start, self._origin(start))]
         for index in range(start + 1, end):
             glyph = index, self._origin(index)
@@ -130,49 +158,25 @@ class TextPage:
             piece.append(glyph)
         yield self._glyphs(piece[0], piece[-1], pen)
 
-    def _whole_word(self, start: int, end: int, pen: Pen) -> Glyphs | None:
-        """Take a word by its first and last letter, if all in between stand where their widths put them."""
-        last = end - 1
-        if last > start and self._of.Text_GetTextObject(self._page, last) != pen.text_object:
-            return None
-        at_first = self._origin(start)
-        at_last = self._origin(last) if last > start else at_first
-        along, base = pen.place(*at_first)
-        along_last, base_last = pen.place(*at_last)
-        if abs(base_last - base) > _BASE_SHIFT * pen.size:
-            return None
-        try:
-            expected = sum(map(pen.widths.__getitem__, self.text[start:last]))
-        except KeyError:
-            expected = sum([self._width(index, pen) for index in range(start, last)])
-        if abs(along_last - along - expected) > _JUMP_AHEAD * pen.size:
-            return None
-        return self._glyphs((start, at_first), (last, at_last), pen)
-
     def _follows(self, before: tuple[int, Point], glyph: tuple[int, Point], pen: Pen) -> bool:
-        at_before, base_before = pen.place(*before[1])
-        at, base = pen.place(*glyph[1])
+        at_before, base_before = pen.place(before[1])
+        at, base = pen.place(glyph[1])
         if abs(base - base_before) > _BASE_SHIFT * pen.size:
             return False
         advance = at - at_before
         if advance < -_JUMP_BACK * pen.size:
             char = self.text[glyph[0]]
             return ord(char) > 0x590 and unicodedata.bidirectional(char) in _RIGHT_TO_LEFT
+        reach = advance - _JUMP_AHEAD * pen.size
         # One letter has several widths where a ligature is given as its letters.
-        widths = self._width(before[0], pen), self._measured(before[0], pen)
-        return advance - max(widths) <= _JUMP_AHEAD * pen.size
+        return reach <= self._width(before[0], pen) or reach <= self._measured(before[0], pen)
 
     def _glyphs(self, first: tuple[int, Point], last: tuple[int, Point], pen: Pen) -> Glyphs:
-        start, base = pen.place(*first[1])
-        end = start + self._width(first[0], pen)
-        if last[0] > first[0]:
-            last_start = pen.place(*last[1])[0]
-            start, end = min(start, last_start), max(end, last_start + self._width(last[0], pen))
-        rise = _MIDDLE_HEIGHT * pen.size
-        shift_x, shift_y = -pen.sin * rise, pen.cos * rise
-        run = Run(self._word(first[0], last[0] + 1), start, end, base, pen.size, pen.angle)
-        middle_first = first[1][0] + shift_x, first[1][1] + shift_y
-        return Glyphs(run, pen, middle_first, (last[1][0] + shift_x, last[1][1] + shift_y))
+        start, base = pen.place(first[1])
+        last_start = pen.place(last[1])[0]
+        ends = start + self._width(first[0], pen), last_start + self._width(last[0], pen)
+        run = Run(self._word(first[0], last[0] + 1), min(start, last_start), max(ends), base, pen.size, pen.angle)
+        return Glyphs(run, pen, first[1], last[1])
 
     def _word(self, start: int, end: int) -> str:
         word = self.text[start:end]
@@ -199,8 +203,8 @@ class TextPage:
     def _measured(self, index: int, pen: Pen) -> float:
         box = _Box()
         self._of.Text_GetLooseCharBox(self._page, index, ctypes.byref(box))
-        ends = [pen.place(x, y)[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
-        return max(ends) - pen.place(*self._origin(index))[0]
+        ends = [pen.place((x, y))[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
+        return max(ends) - pen.place(self._origin(index))[0]
 
     def _pen(self, index: int) -> Pen:
         text_object = self._of.Text_GetTextObject(self._page, index) or 0

@@ -1,5 +1,6 @@
 """Which text on a page nobody can see: by its own ink, by what lies beneath it, by what lies over it."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Scene:
         for shape in painting.shapes:
             for band in range(*self._bands_of(shape.box)):
                 self._bands[band].append(shape)
-        self._suspects: dict[Colour, bool] = {}
+        self._suspects: dict[Ink, bool] = {}
 
     def _bands_of(self, box: Box) -> tuple[int, int]:
         bottom, top = max(box[1], self.visible[1]), min(box[3], self.visible[3])
@@ -65,6 +66,14 @@ class Scene:
     def is_over_picture(self, at: Point) -> bool:
         """Tell whether a point lies on a picture, whichever was painted first."""
         return any(is_inside(at, box) for box in self.pictures)
+
+    def may_hide(self, text_object: int, ink: Ink) -> bool:
+        """Tell whether the page has anything at all that could hide a text, wherever it stands.
+
+        Args:
+            text_object: the handle of the object that paints the text.
+        """
+        return self._orders.get(text_object, math.inf) < self._last_opaque or self._is_suspect(ink)
 
     def trouble(self, text_object: int, ink: Ink, first: Point, last: Point) -> str:
         """Say why nobody sees a text that is painted: it has the colour of its ground, or a shape lies over it.
@@ -80,19 +89,20 @@ class Scene:
         order = self._orders.get(text_object)
         if order is None:
             return ""
-        if order < self._last_opaque and self._is_covered(order, first, last):
+        if self._is_covered(order, first, last):
             return "covered"
-        if ink.mode == _FILLED and ink.colour is not None and self._is_suspect(ink.colour):
+        if ink.colour is not None and self._is_suspect(ink):
             ground = self._ground(order, ((first[0] + last[0]) / 2, (first[1] + last[1]) / 2))
             if ground is not None and nearly_equal(ink.colour, ground):
                 return "in the colour of its ground"
         return ""
 
-    def _is_suspect(self, colour: Colour) -> bool:
-        """Tell whether the page has a ground anywhere on which the colour would not show."""
-        if colour not in self._suspects:
-            self._suspects[colour] = any(nearly_equal(colour, ground) for ground in self._colours)
-        return self._suspects[colour]
+    def _is_suspect(self, ink: Ink) -> bool:
+        """Tell whether the page has a ground anywhere on which the ink would not show."""
+        if ink not in self._suspects:
+            near = ink.colour is not None and any(nearly_equal(ink.colour, ground) for ground in self._colours)
+            self._suspects[ink] = near and ink.mode == _FILLED
+        return self._suspects[ink]
 
     def _is_covered(self, order: int, first: Point, last: Point) -> bool:
         return any(

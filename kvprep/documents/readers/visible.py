@@ -44,4 +44,6 @@ def _why_hidden(glyphs: Glyphs, scene: Scene) -> str:
         return "off the page"
     if pen.ink.is_invisible:
         return "" if scene.is_over_picture(middle) else "invisible"
-    return scene.trouble(pen.text_object, pen.ink, glyphs.first, glyphs.last)
+    if not scene.may_hide(pen.text_object, pen.ink):
+        return ""
+    return scene.trouble(pen.text_object, pen.ink, *glyphs.middles())
