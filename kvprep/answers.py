@@ -12,20 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from kvprep.documents.cage import Cage
-from kvprep.errors import DocumentError, IntegrityError, NotFound, UnreadableDocument
+from kvprep.errors import DocumentError, IntegrityError, NotFound
 from kvprep.pipeline.model import load_engine as embedded_engine
 from kvprep.pipeline.model import remembered_spec
+from kvprep.pipeline.reading import read_files
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import cut
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, load, look_up, replay
-from kvprep.sources import read_source
+from kvprep.sources import exists, locate
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.store.usage import Lookup
-from kvprep.types import CanonicalDocument, ContentHash, MissReason, Prompt
+from kvprep.types import CanonicalDocument, ContentHash, MissReason, Prompt, Skipped
 
 
 @dataclass
@@ -127,10 +128,10 @@ class Assistant:
         try:
             document = find_document(self._namespace, name)
         except NotFound:
-            if not os.path.exists(name):
+            if not exists(Path(name)):
                 raise
             return None, Miss(MissReason.ABSENT, "not in this namespace")
-        path = Path(os.path.abspath(name)) if os.path.exists(name) else None
+        path = Path(os.path.abspath(name)) if exists(Path(name)) else None
         return document, look_up(self._namespace, document, self._files.identity, self._template.tags, path=path)
 
     def _generate(
@@ -213,7 +214,7 @@ class Assistant:
 
     def _cold(self, report: AnswerReport, name: str, document: ContentHash | None) -> _Ready:
         """Compute the document from its source as it is now; where that is gone, from its stored text."""
-        content, text = self._current(name, document)
+        content, text = self._current(Path(name), document)
         prompt = self._template.render(text)
         num_tokens = len(prompt.token_ids)
         buffer = self.engine.new_buffer(num_tokens)
@@ -221,12 +222,11 @@ class Assistant:
         report.prefill_s, report.tokens_computed = cost.seconds, num_tokens
         return _Ready(content, prompt, buffer)
 
-    def _current(self, name: str, document: ContentHash | None) -> tuple[ContentHash, str]:
+    def _current(self, name: Path, document: ContentHash | None) -> tuple[ContentHash, str]:
         record = self._record_or_none(document)
-        paths = [name] if os.path.exists(name) else [s.path for s in record.sources] if record else []
+        paths = [name] if exists(name) else [Path(s.path) for s in record.sources] if record else []
         for path in paths:
-            if os.path.exists(path):
-                read = self._read(Path(path))
+            if exists(path) and (read := self._read(path)) is not None:
                 return read.content_hash, read.text
         if record is None:
             raise NotFound(f"{name}: its source is gone and its text is not readable", hint="Ingest it again.")
@@ -238,16 +238,14 @@ class Assistant:
         except IntegrityError:
             return None
 
-    def _read(self, path: Path) -> CanonicalDocument:
-        try:
-            source = read_source(path)
-        except OSError as error:
-            raise UnreadableDocument(f"{path}: {error.strerror}") from error
-        for item in self._cage.read([(None, source.data, path.name)]):
-            if isinstance(item.reading, CanonicalDocument):
-                return item.reading
-            raise DocumentError(f"{path}: {item.reading.reason}: {item.reading.message}")
-        raise UnreadableDocument(f"{path}: no reading")
+    def _read(self, path: Path) -> CanonicalDocument | None:
+        """Read a source as it is now; None where it is no longer inside its file."""
+        path, member = locate(path)
+        (file,) = read_files(self._cage, [path])
+        source = next((s for s in file.sources if s.member == member), file.sources[0])
+        if isinstance(source.reading, Skipped):
+            raise DocumentError(f"{source.path}: {source.reading.reason}: {source.reading.message}")
+        return source.reading if source.member == member else None
 
     def _count(self, report: AnswerReport) -> None:
         requested = report.tokens_reused + report.tokens_computed

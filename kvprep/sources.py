@@ -76,6 +76,11 @@ def locate(path: Path) -> tuple[Path, str]:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
+def member_path(file: Path, member: str) -> str:
+    """Name a source: a file by its path, what is inside it by the path within it behind that."""
+    return f"{file}/{member}" if member else str(file)
+
+
 def exists(path: Path) -> bool:
     """Tell whether a source's file is there."""
     try:

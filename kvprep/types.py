@@ -58,6 +58,37 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A file, or a file inside a file, that shows a document: as it was when it was read, and what reading it said."""
+
+    path: str
+    """The file's path; for a member with its own path behind it: `/docs/mail.eml/invoice.pdf`."""
+    state: SourceState
+    """Of the file."""
+    canonicaliser: str
+    """What read it; another one might make another text of it."""
+    member: str = ""
+    """Its path within its file, the end of `path`; empty for the file itself."""
+    findings: tuple[TextFinding, ...] = ()
+    hides_text: bool = False
+    """Whether the findings tell of text that is hidden from a human reader."""
+    members: tuple[Member, ...] = ()
+    """Files inside it, without their bytes."""
+    documents_inside: tuple[str, ...] = ()
+    """Of a file: the paths within it, at all depths, of what should be documents of their own."""
+
+    @property
+    def file(self) -> str:
+        """Path of the file."""
+        return self.path.removesuffix(f"/{self.member}") if self.member else self.path
+
+    @property
+    def container(self) -> str:
+        """Path of the source that it is directly inside of; empty for a file."""
+        return self.path.rpartition("/")[0] if self.member else ""
+
+
+@dataclass(frozen=True, slots=True)
 class CanonicalDocument:
     """What normalise gives: one text, and where it came from."""
 
@@ -68,7 +99,7 @@ class CanonicalDocument:
     reader: str
     """Name and version of the reader and the library below it: `pdf (pypdfium2 5.15.2)`."""
     canonicaliser: str
-    """Rules version, Unicode version and reader; provenance, not identity."""
+    """Versions of rules, Unicode, reader and libraries; provenance, not identity."""
     findings: tuple[TextFinding, ...] = ()
     members: tuple[Member, ...] = ()
     """What the source contains beside its own text; no part of the document's identity."""

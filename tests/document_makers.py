@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from email.message import EmailMessage
 
 import docx
 import pypdf
@@ -76,6 +77,16 @@ def written(writer: pypdf.PdfWriter) -> bytes:
     buffer = io.BytesIO()
     writer.write(buffer)
     return buffer.getvalue()
+
+
+def mail(text: str, attachments: Mapping[str, bytes] | None = None) -> bytes:
+    """Write a mail with files attached to it."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ann@example.com", "bob@example.com", "Invoice"
+    message.set_content(text)
+    for name, data in (attachments or {}).items():
+        message.add_attachment(data, "application", "octet-stream", filename=name)
+    return message.as_bytes()
 
 
 def docx_bytes(document: Document) -> bytes:

@@ -3,14 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvprep.dedupe.exact import SeenSource, group_exact
+from kvprep.dedupe.exact import group_exact
 from kvprep.hashing import content_hash, drift_hash
-from kvprep.types import CanonicalDocument, SourceState
+from kvprep.types import CanonicalDocument, SourceRecord, SourceState
 
 
-def _reading(path: str, text: str) -> tuple[SeenSource, CanonicalDocument]:
+def _reading(path: str, text: str) -> tuple[SourceRecord, CanonicalDocument]:
     state = SourceState(len(path), 1, 2, 3, path.encode(), 4)
-    return SeenSource(path, state), CanonicalDocument(text, content_hash(text), drift_hash(text), path, "text", "1")
+    return SourceRecord(path, state, "1"), CanonicalDocument(
+        text, content_hash(text), drift_hash(text), path, "text", "1"
+    )
 
 
 def test_equal_texts_group_in_the_order_found_and_a_near_duplicate_stays_apart() -> None:

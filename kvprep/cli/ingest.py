@@ -56,6 +56,13 @@ def ingest(
     refuse_hidden: Annotated[
         bool, typer.Option("--refuse-hidden", help="Skip documents that hide text from a human reader.")
     ] = False,
+    keep_drifted: Annotated[
+        bool,
+        typer.Option(
+            "--keep-drifted",
+            help="After an upgrade: keep a stored text that the same file would now give with other blanks.",
+        ),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A document that fails is an error: exit 1.")] = False,
     wait: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Wait no longer for another ingest to end: exit 11.")
@@ -65,9 +72,10 @@ def ingest(
     """Read, prefill and store documents.
 
     What is stored is their keys and values, encrypted. Unchanged documents cost next to nothing, and a changed one
-    replaces its older version at once. One bad file never stops the rest. Names that begin with a dot and symbolic
-    links are passed over. Where no store was ever seen, one is made. While another ingest runs in the namespace,
-    this one waits.
+    replaces its older version at once. What a mail has attached is a document of its own. After an upgrade of
+    kvprep or of a library that reads, unchanged files are read again; only those whose text changed are computed.
+    One bad file never stops the rest. Names that begin with a dot and symbolic links are passed over. Where no store
+    was ever seen, one is made. While another ingest runs in the namespace, this one waits.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
     flags = override(
@@ -80,7 +88,8 @@ def ingest(
         refuse_hidden=refuse_hidden or None,
     )
     session = replace(session, settings=replace(session.settings, ingest=flags, ttl=_ttl(session.settings, ttl)))
-    report = _run(session, paths, prune_missing, wait_seconds=0.0 if no_wait else wait, later=no_wait)
+    chosen = _settings(session, prune_missing, keep_drifted)
+    report = _run(session, paths, chosen, wait_seconds=0.0 if no_wait else wait, later=no_wait)
     facts = _facts(report)
     if not session.emit("ingest", facts):
         _draw(report)
@@ -88,7 +97,7 @@ def ingest(
 
 
 def _run(
-    session: Session, paths: list[Path], prune_missing: bool, *, wait_seconds: float | None, later: bool
+    session: Session, paths: list[Path], settings: IngestSettings, *, wait_seconds: float | None, later: bool
 ) -> IngestReport:
     # The readers start first: no process that opens a stranger's file has ever seen the key.
     with session.cage() as cage, _namespace(session) as namespace, ExitStack() as lease:
@@ -99,7 +108,7 @@ def _run(
                 raise TryAgainLater(str(error), hint="Run it again when the other one has ended.") from error
             session.say(f"Waiting: {error}")
             lease.enter_context(namespace.lease(wait_seconds=wait_seconds))
-        settings = _settings(session, namespace, prune_missing)
+        settings = replace(settings, model=session.model(namespace))
         with session.progress() as progress:
             return run_ingest(namespace, cage, paths, settings, progress)
 
@@ -113,10 +122,10 @@ def _namespace(session: Session) -> Iterator[Namespace]:
         yield store.namespace(session.settings.namespace, create=True)
 
 
-def _settings(session: Session, namespace: Namespace, prune_missing: bool) -> IngestSettings:
+def _settings(session: Session, prune_missing: bool, keep_drifted: bool) -> IngestSettings:
+    """All but the model, which the namespace may know."""
     section = session.settings.ingest
     return IngestSettings(
-        model=session.model(namespace),
         preamble=_preamble(section.preamble),
         ttl_seconds=session.settings.ttl.default,
         ttl_globs=session.settings.ttl.globs,
@@ -125,6 +134,7 @@ def _settings(session: Session, namespace: Namespace, prune_missing: bool) -> In
         max_bytes=section.max_bytes,
         prune_missing=prune_missing,
         refuse_hidden=section.refuse_hidden,
+        keep_drifted=keep_drifted,
         codec=section.codec,
     )
 
@@ -186,7 +196,10 @@ def _item(item: IngestItem) -> Facts:
 
 def _draw(report: IngestReport) -> None:
     counts = {name: count for name, count in report.counts().items() if count or name == "found"}
-    pairs = {"documents": ", ".join(f"{count} {name}" for name, count in counts.items())}
+    shown = ", ".join(f"{count} {name}" for name, count in counts.items() if not name.startswith("reread"))
+    pairs = {"documents": shown}
+    if report.reread:
+        pairs["upgrade"] = f"{report.reread} unchanged sources read again, {report.reread_changed} show another text"
     if report.tokens_total:
         pairs["tokens"] = f"{report.tokens_computed:,} computed, {report.tokens_reused:,} reused"
         pairs["bytes"] = f"{render.size(report.kv_bytes)} of keys and values, {render.size(report.stored_bytes)} stored"

@@ -32,7 +32,8 @@ def invalidate(
         list[str] | None, typer.Option(metavar="DOC", help="Of this document: id, path or title; repeatable.")
     ] = None,
     source: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="Of documents that this file shows; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Of documents that this file shows, or holds inside; repeatable."),
     ] = None,
     model: Annotated[
         str | None,
@@ -112,7 +113,7 @@ def _shown_by(namespace: Namespace, sources: list[str]) -> set[bytes]:
     return {
         record.content_hash
         for _, record in namespace.all_documents()
-        if paths & {source.path for source in record.sources}
+        if any(paths & {source.path, source.file} for source in record.sources)
     }
 
 

@@ -27,7 +27,7 @@ def ls(
     """List what is stored.
 
     One line for each document and model. `fresh` may be used; `stale`: no source shows this text any more;
-    `expired`: its time to live is over.
+    `expired`: its time to live is over. `hides text`: a source has text that nobody sees; `show --findings` says more.
     """
     with session.namespace() as namespace:
         documents = sorted(_documents(namespace, everything), key=lambda d: (d["title"].casefold(), d["document"]))
@@ -74,6 +74,7 @@ def _facts(document: dict[str, Any], entry: dict[str, Any], state: str) -> Facts
         "created": timestamp(entry.get("created_at", document["created_at"])),
         "expires": timestamp(entry["expires_at"]),
         "state": state,
+        "hides_text": document["hides_text"],
     }
 
 
@@ -87,6 +88,6 @@ def _row(document: Facts) -> tuple[str, ...]:
         f"{document['tokens']:,}",
         render.size(document["bytes"]),
         document["model"],
-        document["state"],
+        document["state"] + (", hides text" if document["hides_text"] else ""),
         (sources[0] if sources else "") + more,
     )

@@ -11,7 +11,7 @@ from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
 from kvprep.cli.text import finding_facts
 from kvprep.errors import NotFound
-from kvprep.reuse import find_document
+from kvprep.reuse import document_at, find_document
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.types import ContentHash
@@ -32,7 +32,7 @@ def show(
 ) -> None:
     """Show one document.
 
-    Where it comes from, and what is stored of it.
+    Where it comes from, the files inside its sources or around them, and what is stored of it.
 
     With --json all of it is in one object, text and prompt only if asked for.
     """
@@ -40,7 +40,8 @@ def show(
         document = _record(namespace, find_document(namespace, name))
         entries = _entries(namespace, document)
         versions = list(_versions(namespace, document)) if history else []
-    facts = _facts(document, entries)
+        family = list(_family(namespace, document))
+    facts = _facts(document, entries) | {"family": family}
     asked: Facts = {"text": document.text} if text else {}
     asked |= {"prompt": _prompt(entries, name)} if prompt else {}
     asked |= {"history": [_version(v) for v in versions]} if history else {}
@@ -51,8 +52,8 @@ def show(
         return
     _draw(facts)
     if findings:
-        rows = [(str(f["count"]), f["kind"], f["where"]) for f in facts["findings"]]
-        render.table(("count", "finding", "where"), rows, numbers=("count",))
+        rows = [(str(f["count"]), f["kind"], f["where"], f["source"]) for f in facts["findings"]]
+        render.table(("count", "finding", "where", "source"), rows, numbers=("count",))
     if history:
         old = [(str(v["version"]), v["document"][:_ID_DIGITS], v["created"], v["title"]) for v in asked["history"]]
         render.table(("version", "document", "created", "title"), old, numbers=("version",))
@@ -68,6 +69,25 @@ def _record(namespace: Namespace, document: ContentHash) -> DocumentRecord:
 def _entries(namespace: Namespace, document: DocumentRecord) -> list[EntryRecord]:
     found = (namespace.entry(ident) for ident in namespace.index.entries_of(document.content_hash))
     return [entry for entry in found if entry is not None]
+
+
+def _family(namespace: Namespace, document: DocumentRecord) -> Iterator[Facts]:
+    """What the document's sources hold, and the documents that these files show."""
+    for source in document.sources:
+        for member in source.members:
+            path = f"{source.path}/{member.name}"
+            yield {
+                "source": path,
+                "name": member.name,
+                "bytes": member.num_bytes,
+                "document": _shown_by(namespace, path),
+            }
+
+
+def _shown_by(namespace: Namespace, path: str) -> str | None:
+    """The document of a member; None where it is listed only, or not for us: a picture, a file under a password."""
+    document = document_at(namespace, path)
+    return document.hex() if document else None
 
 
 def _versions(namespace: Namespace, document: DocumentRecord) -> Iterator[DocumentRecord]:
@@ -99,11 +119,16 @@ def _facts(document: DocumentRecord, entries: list[EntryRecord]) -> Facts:
         "reader": document.reader,
         "canonicaliser": document.canonicaliser,
         "sources": [
-            {"path": s.path, "bytes": s.state.size_bytes, "read": timestamp(s.state.read_at_ns / 1e9)}
+            {
+                "path": s.path,
+                "container": s.container or None,
+                "bytes": s.state.size_bytes,
+                "read": timestamp(s.state.read_at_ns / 1e9),
+            }
             for s in document.sources
         ],
         "supersedes": [former.hex() for former in document.supersedes],
-        "findings": [finding_facts(f) for f in document.findings],
+        "findings": [finding_facts(f) | {"source": s.path} for s in document.sources for f in s.findings],
         "entries": [_entry(entry) for entry in entries],
     }
 
@@ -140,8 +165,12 @@ def _draw(facts: Facts) -> None:
         "text": f"{facts['characters']:,} characters",
         "reader": facts["reader"],
     }
-    pairs |= {f"source {number}": s["path"] for number, s in enumerate(facts["sources"], 1)}
+    for number, source in enumerate(facts["sources"], 1):
+        pairs[f"source {number}"] = source["path"]
+        if source["container"]:
+            pairs[f"inside {number}"] = source["container"]
     render.facts(pairs, title=facts["title"])
+    _draw_family(facts["family"])
     columns = ("model", "dtype", "tokens", "size", "segments", "prefill took", "expires")
     rows = [
         (
@@ -156,3 +185,9 @@ def _draw(facts: Facts) -> None:
         for e in facts["entries"]
     ]
     render.table(columns, rows, numbers=("tokens", "size", "segments", "prefill took"))
+
+
+def _draw_family(family: list[Facts]) -> None:
+    if family:
+        rows = [(f["name"], render.size(f["bytes"]), (f["document"] or "")[:_ID_DIGITS]) for f in family]
+        render.table(("file inside", "size", "document"), rows, numbers=("size",))

@@ -1,6 +1,6 @@
 """`kvprep text`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +10,10 @@ from kvprep.cli import render
 from kvprep.cli.options import NO_STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
-from kvprep.documents.cage import Cage, Reading
-from kvprep.errors import DocumentError, SomeFailed
-from kvprep.pipeline.discover import discover
-from kvprep.sources import read_source
+from kvprep.documents.cage import Cage
+from kvprep.errors import SomeFailed
+from kvprep.pipeline.discover import discover, is_excluded
+from kvprep.pipeline.reading import ReadSource, read_files
 from kvprep.types import Skipped, TextFinding
 
 
@@ -32,42 +32,33 @@ def text(
 ) -> None:
     """Print the canonical text of files.
 
-    Needs no store, key or model. Several texts are told apart by a line `==> PATH <==`. JSON is one object a line,
-    as each file is done.
+    Needs no store, key or model. Several texts are told apart by a line `==> PATH <==`; what a mail has attached
+    follows the mail. JSON is one object a line, as each file is done.
     """
     files = list(discover(paths, include or (), exclude or ()))
-    num_bad = 0
+    num_read = num_bad = 0
     with session.cage(jobs) as cage:
-        for path, reading, seconds in _readings(cage, files):
-            num_bad += isinstance(reading, Skipped)
-            if not session.emit("text", _facts(path, reading, seconds)):
-                _show(path, reading, findings, is_only=len(files) == 1)
+        for sources in _families(cage, files, exclude or ()):
+            num_read += len(sources)
+            num_bad += sum(isinstance(source.reading, Skipped) for source in sources)
+            for source in sources:
+                if not session.emit("text", _facts(source)):
+                    _show(source, findings, is_only=len(files) == len(sources) == 1)
     if num_bad:
-        raise SomeFailed(f"{num_bad} of {len(files)} sources were skipped or could not be read")
+        raise SomeFailed(f"{num_bad} of {num_read} sources were skipped or could not be read")
 
 
-def _readings(cage: Cage, files: list[Path]) -> Iterator[tuple[Path, Reading, float]]:
-    unreadable: list[tuple[Path, Skipped]] = []
-    for item in cage.read(_opened(files, unreadable)):
-        yield item.tag, item.reading, item.seconds
-    for path, skipped in unreadable:
-        yield path, skipped, 0.0
+def _families(cage: Cage, files: list[Path], exclude: Sequence[str]) -> Iterator[list[ReadSource]]:
+    for file in read_files(cage, files):
+        yield [source for source in file.sources if not is_excluded(source.member, exclude)]
 
 
-def _opened(files: list[Path], unreadable: list[tuple[Path, Skipped]]) -> Iterator[tuple[Path, bytes, str]]:
-    for path in files:
-        try:
-            yield path, read_source(path).data, path.name
-        except (OSError, DocumentError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            unreadable.append((path, Skipped("unreadable", reason, failed=True)))
-
-
-def _facts(path: Path, reading: Reading, seconds: float) -> Facts:
+def _facts(source: ReadSource) -> Facts:
+    reading = source.reading
     if isinstance(reading, Skipped):
         outcome = "failed" if reading.failed else "skipped"
         return {
-            "source": str(path),
+            "source": source.path,
             "outcome": outcome,
             "reason": reading.reason,
             "message": reading.message,
@@ -77,10 +68,11 @@ def _facts(path: Path, reading: Reading, seconds: float) -> Facts:
             "reader": "",
             "text": "",
             "findings": [],
-            "seconds": seconds,
+            "members": [],
+            "seconds": source.seconds,
         }
     return {
-        "source": str(path),
+        "source": source.path,
         "outcome": "read",
         "reason": "",
         "message": "",
@@ -90,7 +82,8 @@ def _facts(path: Path, reading: Reading, seconds: float) -> Facts:
         "reader": reading.reader,
         "text": reading.text,
         "findings": [finding_facts(f) for f in reading.findings],
-        "seconds": seconds,
+        "members": [{"name": member.name, "bytes": member.num_bytes} for member in reading.members],
+        "seconds": source.seconds,
     }
 
 
@@ -99,12 +92,13 @@ def finding_facts(finding: TextFinding) -> Facts:
     return {"kind": finding.kind, "count": finding.count, "where": finding.where}
 
 
-def _show(path: Path, reading: Reading, findings: bool, *, is_only: bool) -> None:
+def _show(source: ReadSource, findings: bool, *, is_only: bool) -> None:
+    reading = source.reading
     if isinstance(reading, Skipped):
-        render.note(f"{path}: {reading.reason}: {reading.message}")
+        render.note(f"{source.path}: {reading.reason}: {reading.message}")
         return
     if not is_only:
-        render.content(f"==> {path} <==\n")
+        render.content(f"==> {source.path} <==\n")
     if findings:
         for finding in reading.findings:
             render.content(f"{finding.count:>5}  {finding.kind:<20}  {finding.where}\n")

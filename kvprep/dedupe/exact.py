@@ -3,15 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kvprep.types import CanonicalDocument, ContentHash, SourceFile, SourceState
-
-
-@dataclass(frozen=True, slots=True)
-class SeenSource:
-    """A source that has been read; its bytes are no longer needed."""
-
-    path: str
-    state: SourceState
+from kvprep.types import CanonicalDocument, ContentHash, SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +11,12 @@ class DocumentGroup:
     """One document and every source of the batch that shows it, in the order found."""
 
     document: CanonicalDocument
-    sources: tuple[SeenSource, ...]
+    sources: tuple[SourceRecord, ...]
 
 
-def group_exact(readings: Iterable[tuple[SeenSource, CanonicalDocument]]) -> list[DocumentGroup]:
+def group_exact(readings: Iterable[tuple[SourceRecord, CanonicalDocument]]) -> list[DocumentGroup]:
     """Group sources by content hash, in the order in which each document was first seen."""
-    groups: dict[ContentHash, tuple[CanonicalDocument, list[SeenSource]]] = {}
+    groups: dict[ContentHash, tuple[CanonicalDocument, list[SourceRecord]]] = {}
     for source, document in readings:
         groups.setdefault(document.content_hash, (document, []))[1].append(source)
     return [DocumentGroup(document, tuple(sources)) for document, sources in groups.values()]
-
-
-def seen(source: SourceFile) -> SeenSource:
-    """Keep of a source what identifies it."""
-    return SeenSource(str(source.path), source.state)

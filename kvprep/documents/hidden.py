@@ -20,6 +20,8 @@ LineCounts = Counter[int]
 """How often, by the number of the line; lines count from 1."""
 
 _PLACES_SHOWN = 5
+_SPELLING = ("tag characters", "stray variation selectors")
+"""Kinds of hidden characters that can spell a text letter by letter."""
 
 _ZERO_WIDTH = (
     "\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u3164\ufeff\uffa0\ufff0-\ufffb"
@@ -115,3 +117,15 @@ def _places(lines: Iterable[int]) -> str:
 def text_findings(hidden: Counter[str]) -> Iterable[TextFinding]:
     """Report text that a reader left out; keys say where and why, counts are characters."""
     return [TextFinding(HIDDEN_TEXT, count, where) for where, count in hidden.items()]
+
+
+def num_hidden(findings: Iterable[TextFinding]) -> int:
+    """Count the characters of text that is hidden from a human reader: not on the page, or spelt without shapes.
+
+    Soft hyphens, blanks without width, joiners and marks of direction spell nothing and are common; they do not count.
+    """
+    return sum(f.count for f in findings if f.kind == HIDDEN_TEXT or _is_spelling(f))
+
+
+def _is_spelling(finding: TextFinding) -> bool:
+    return finding.kind == HIDDEN_CHARACTERS and finding.where.startswith(_SPELLING)

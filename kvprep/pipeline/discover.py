@@ -40,6 +40,11 @@ def matches(path: str, globs: Sequence[str]) -> bool:
     return any(fnmatch(path, glob) or fnmatch(path.rsplit("/", 1)[-1], glob) for glob in globs)
 
 
+def is_excluded(member: str, exclude: Sequence[str]) -> bool:
+    """Tell whether what is inside a file, at the path `member` within it, is not to be taken. Files choose for all."""
+    return bool(member) and matches(member, exclude)
+
+
 def _wanted(path: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
     return (not include or matches(path, include)) and not matches(path, exclude)
 

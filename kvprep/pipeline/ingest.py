@@ -3,64 +3,38 @@
 One bad source never stops the rest; trouble with the store stops at once, and what was reported as stored stays.
 """
 
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kvprep.codec import Lossless, measure_speeds, pays
-from kvprep.dedupe.exact import DocumentGroup, SeenSource, group_exact, seen
+from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
-from kvprep.documents.hidden import HIDDEN_TEXT
-from kvprep.errors import ContextTooLong, DocumentError, HiddenText, IntegrityError, StoreFull
+from kvprep.errors import ContextTooLong, DocumentError, IntegrityError, StoreFull
 from kvprep.pipeline.compute import Computer, Job
-from kvprep.pipeline.discover import discover, matches
+from kvprep.pipeline.discover import matches
+from kvprep.pipeline.gather import Gathered, Gatherer
+from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.model import as_settings, load_engine, remembered_spec
 from kvprep.pipeline.report import IngestReport
+from kvprep.pipeline.settings import IngestSettings
 from kvprep.pipeline.versions import Versions
 from kvprep.pipeline.writer import Writer
 from kvprep.prefill.base import Engine
-from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, ModelSpec, resolve
+from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse.lookup import is_expired
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
-from kvprep.sources import read_source, stat_numbers
 from kvprep.store.entry import EntryRecord
-from kvprep.store.index import KnownSource
 from kvprep.store.namespace import Namespace
-from kvprep.types import CanonicalDocument, Outcome, Prompt, Skipped, SourceFile
+from kvprep.types import CanonicalDocument, Outcome, Prompt, Skipped
 
-DEFAULT_TTL_SECONDS = 30 * 86400.0
 ANSWER_ROOM_TOKENS = 512
 """Kept free of the model's positions for question and answer; a quarter of them in a small model."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestSettings:
-    """How to ingest."""
-
-    model: ModelSpec | None = None
-    """None: what the namespace used last, else the bundled model."""
-    preamble: str | None = None
-    """Text before every document. None: what the namespace used last."""
-    ttl_seconds: float | None = DEFAULT_TTL_SECONDS
-    """None: entries never expire."""
-    ttl_globs: tuple[tuple[str, float | None], ...] = ()
-    """Other times to live for paths that match; the first match counts."""
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    max_bytes: int | None = None
-    """Budget for new keys and values. None: half of the free space."""
-    prune_missing: bool = False
-    """Remove documents below the given paths whose sources are gone."""
-    refuse_hidden: bool = False
-    codec: str = "none"
-    """How keys and values are stored: `none`, `lossless` (about a third smaller, slower to load) or `auto`, which
-    measures this disk and this processor and takes what loads faster."""
 
 
 def ingest(
@@ -116,65 +90,39 @@ class _Ingest:
         self._template = PromptTemplate.load(self._files.folder, preamble=preamble)
         namespace.update_settings({**as_settings(spec), "preamble": preamble})
         self._versions = Versions(namespace)
-        self._groups: list[DocumentGroup] = []
+        self._gathered = Gathered()
         self.report = IngestReport()
 
     # Normalise, dedupe
 
     def read(self, cage: Cage, paths: Sequence[Path]) -> None:
         """Read every source that has changed, and group the ones that show the same text."""
-        began = time.perf_counter()
-        changed = list(self._changed(discover(paths, self._settings.include, self._settings.exclude)))
-        self._progress.start("read", len(changed), "files")
-        self._groups = group_exact(self._readings(cage, changed))
-        self._progress.finish("read")
-        self.report.normalise_s = time.perf_counter() - began
-
-    def _changed(self, paths: Iterator[Path]) -> Iterator[Path]:
-        """Pass over what the index knows under this model, as long as the entry's file is really there."""
-        index = self._namespace.index
-        known = index.unchanged(index.model_id(self._files.identity.fingerprint, self._template.tags), time.time())
-        for path in paths:
-            source = known.get(index.path_id(str(path)))
-            if source is not None and self._is_stored(path, source):
-                self.report.add(str(path), Outcome.UNCHANGED)
-            else:
-                yield path
-
-    def _is_stored(self, path: Path, known: KnownSource) -> bool:
-        try:
-            numbers = stat_numbers(os.stat(path))
-        except OSError:
-            return False
-        return self._namespace.index.stat_id(*numbers) == known.state and self._namespace.has_files_of(known)
-
-    def _readings(self, cage: Cage, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, CanonicalDocument]]:
-        for item in cage.read(self._opened(paths)):
-            source, reading = item.tag, item.reading
-            self._progress.advance("read", 1)
-            if isinstance(reading, CanonicalDocument) and self._settings.refuse_hidden:
-                reading = _refuse_hidden(reading)
-            if isinstance(reading, CanonicalDocument):
-                yield source, reading
-            else:
-                self.report.add_skipped(source.path, reading)
-
-    def _opened(self, paths: Sequence[Path]) -> Iterator[tuple[SeenSource, bytes, str]]:
-        for path in paths:
-            try:
-                source: SourceFile = read_source(path)
-            except (OSError, DocumentError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                self.report.add_skipped(str(path), Skipped("unreadable", reason, failed=True))
-                self._progress.advance("read", 1)
-                continue
-            yield seen(source), source.data, path.name
+        known = KnownFiles(
+            self._namespace,
+            self._files.identity.fingerprint,
+            self._template.tags,
+            refuse_hidden=self._settings.refuse_hidden,
+            exclude=self._settings.exclude,
+        )
+        gatherer = Gatherer(self._settings, self.report, self._progress, known, self._versions.shown_by)
+        self._gathered = gatherer.gather(cage, paths)
 
     # Hash, plan
 
     def store(self) -> None:
         """Store what is new, and compute for it what nothing has computed yet."""
         jobs, groups = self._jobs()
+        self._compute_missing(jobs, groups)
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Take from documents the sources that show nothing any more; now, since others may show the same by now."""
+        for path in self._gathered.refused:
+            self.report.superseded += self._versions.withdraw(path)
+        for file, sources in self._gathered.present.items():
+            self.report.superseded += self._versions.withdraw_vanished(file, sources)
+
+    def _compute_missing(self, jobs: Sequence[Job], groups: Sequence[DocumentGroup]) -> None:
         prefixes = StoredPrefixes(self._namespace, self._files.identity, BLOCK_SIZE)
         planned = plan(
             [job.prompt.token_ids for job in jobs],
@@ -192,8 +140,8 @@ class _Ingest:
 
     def _jobs(self) -> tuple[list[Job], list[DocumentGroup]]:
         jobs, groups = [], []
-        self._progress.start("render", len(self._groups), "documents")
-        for group in self._groups:
+        self._progress.start("render", len(self._gathered.groups), "documents")
+        for group in self._gathered.groups:
             self._progress.advance("render", 1)
             try:
                 prompt = self._prompt(group.document)
@@ -304,8 +252,3 @@ class _Ingest:
             self.report.add_stored(group, entry.num_tokens, computed)
 
         return put
-
-
-def _refuse_hidden(document: CanonicalDocument) -> CanonicalDocument | Skipped:
-    count = sum(f.count for f in document.findings if f.kind == HIDDEN_TEXT)
-    return Skipped(HiddenText.reason, f"hides {count} characters") if count else document

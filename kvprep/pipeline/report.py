@@ -12,6 +12,10 @@ class IngestReport:
 
     items: list[IngestItem] = field(default_factory=list)
     superseded: int = 0
+    reread: int = 0
+    """Sources whose bytes are what they were, and that were read again since what reads them is another."""
+    reread_changed: int = 0
+    """How many of those show another text now."""
     pruned: int = 0
     tokens_total: int = 0
     tokens_computed: int = 0
@@ -38,6 +42,8 @@ class IngestReport:
             "skipped": by.count(Outcome.SKIPPED),
             "failed": by.count(Outcome.FAILED),
             "superseded": self.superseded,
+            "reread": self.reread,
+            "reread_changed": self.reread_changed,
         }
 
     def add(

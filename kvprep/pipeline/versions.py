@@ -5,14 +5,16 @@ A document whose last source is gone, or shows another text, loses its keys and 
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.errors import IntegrityError
-from kvprep.store.entry import DocumentRecord, SourceRecord
+from kvprep.sources import exists
+from kvprep.store.entry import DocumentRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash, EntryId
+from kvprep.types import ContentHash, DocumentId, EntryId
 
 
 class Versions:
@@ -22,31 +24,37 @@ class Versions:
         """Keep the versions of `namespace`."""
         self._namespace = namespace
 
+    def shown_by(self, path: str) -> DocumentRecord | None:
+        """Open the document that a source showed last; None where there is none, or it is damaged."""
+        ident = self._namespace.index.document_of_path(path)
+        record = self._opened(ident) if ident else None
+        return record if record and any(source.path == path for source in record.sources) else None
+
     def previous(self, group: DocumentGroup) -> list[DocumentRecord]:
         """Documents that the group's sources showed before; to be asked before the group is put."""
         found: dict[ContentHash, DocumentRecord] = {}
         for source in group.sources:
-            ident = self._namespace.index.document_of_path(source.path)
-            try:
-                record = self._namespace.document_by_id(ident) if ident else None
-            except IntegrityError:
-                continue
-            if record is not None and any(s.path == source.path for s in record.sources):
+            if (record := self.shown_by(source.path)) is not None:
                 found[record.content_hash] = record
         found.pop(group.document.content_hash, None)
         return list(found.values())
 
     def record(self, group: DocumentGroup, previous: Sequence[DocumentRecord]) -> DocumentRecord:
         """Describe a group's document as it will be stored: as it is known, with the group's sources as read now."""
-        record = self.former(group.document.content_hash) or _first(group, previous)
+        document = group.document
+        record = self.former(document.content_hash) or _first(group, previous)
+        record = replace(record, reader=document.reader, canonicaliser=document.canonicaliser)
         for source in group.sources:
-            record = record.with_source(SourceRecord(source.path, source.state))
+            record = record.with_source(source)
         return record
 
     def former(self, document: ContentHash) -> DocumentRecord | None:
         """Open a document; None where there is none, or it is damaged and must be written anew."""
+        return self._opened(self._namespace.document_id(document))
+
+    def _opened(self, ident: DocumentId) -> DocumentRecord | None:
         try:
-            return self._namespace.document(document)
+            return self._namespace.document_by_id(ident)
         except IntegrityError:
             return None
 
@@ -65,9 +73,25 @@ class Versions:
         roots = [os.path.abspath(path.expanduser()) for path in paths]
         pruned = 0
         for _, record in list(self._namespace.all_documents()):
-            gone = {s.path for s in record.sources if _is_below(s.path, roots) and not os.path.exists(s.path)}
+            gone = {s.path for s in record.sources if _is_below(s.path, roots) and not exists(Path(s.path))}
             pruned += self._without(record, gone)
         return pruned
+
+    def withdraw(self, path: str) -> bool:
+        """Forget a source that is there and must not be used; tell whether its document lost its last one."""
+        record = self.shown_by(path)
+        return record is not None and self._without(record, {path})
+
+    def withdraw_vanished(self, file: str, sources: Set[str]) -> int:
+        """Forget what was inside a file and is no more; return how many documents lost their last source.
+
+        Args:
+            file: its path.
+            sources: the paths of the file and of everything that is inside it now.
+        """
+        documents = self._namespace.index.documents_of_file(file)
+        records = [record for ident in documents if (record := self._opened(ident))]
+        return sum(self._without(r, {s.path for s in r.sources if s.file == file} - sources) for r in records)
 
     def _without(self, record: DocumentRecord, paths: set[str]) -> bool:
         """Take sources from a document; tell whether it lost its last one, and its keys and values with it."""
@@ -101,7 +125,6 @@ def _first(group: DocumentGroup, previous: Sequence[DocumentRecord]) -> Document
         title=document.title,
         reader=document.reader,
         canonicaliser=document.canonicaliser,
-        findings=document.findings,
         sources=(),
         supersedes=tuple(p.content_hash for p in previous),
         version=1 + max((p.version for p in previous), default=0),

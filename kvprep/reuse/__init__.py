@@ -1,6 +1,16 @@
 """The read path: look up, check, load, continue."""
 
 from kvprep.reuse.load import load, replay
-from kvprep.reuse.lookup import Hit, Miss, document_state, find_document, look_up, look_up_tokens
+from kvprep.reuse.lookup import Hit, Miss, document_at, document_state, find_document, look_up, look_up_tokens
 
-__all__ = ["Hit", "Miss", "document_state", "find_document", "load", "look_up", "look_up_tokens", "replay"]
+__all__ = [
+    "Hit",
+    "Miss",
+    "document_at",
+    "document_state",
+    "find_document",
+    "load",
+    "look_up",
+    "look_up_tokens",
+    "replay",
+]

@@ -51,11 +51,9 @@ def find_document(namespace: Namespace, name: str) -> ContentHash:
     Raises:
         NotFound: none, or more than one.
     """
-    path = os.path.abspath(os.path.expanduser(name))
-    if (ident := namespace.index.document_of_path(path)) is not None:
-        document = namespace.document_by_id(ident)
-        if document is not None and any(s.path == path for s in document.sources):
-            return document.content_hash
+    shown = document_at(namespace, os.path.abspath(os.path.expanduser(name)))
+    if shown is not None:
+        return shown
     found = {facts["document"] for facts in namespace.index.documents() if _answers_to(facts, name)}
     if len(found) == 1:
         return ContentHash(bytes.fromhex(found.pop()))
@@ -63,6 +61,17 @@ def find_document(namespace: Namespace, name: str) -> ContentHash:
         some = ", ".join(sorted(ident[:12] for ident in found)[:5])
         raise NotFound(f"{name}: {len(found)} documents answer to it", hint=f"Use more digits of an id: {some}.")
     raise NotFound(f"{name}: no such document", hint="`kvprep ls` lists them; `kvprep ingest` adds one.")
+
+
+def document_at(namespace: Namespace, path: str) -> ContentHash | None:
+    """Find the document that a source shows, by the source's absolute path.
+
+    Raises:
+        IntegrityError: its file is damaged.
+    """
+    ident = namespace.index.document_of_path(path)
+    record = namespace.document_by_id(ident) if ident else None
+    return record.content_hash if record and any(s.path == path for s in record.sources) else None
 
 
 def look_up(

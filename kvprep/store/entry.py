@@ -20,11 +20,13 @@ from kvprep.types import (
     EntryId,
     Fingerprint,
     LayerShape,
+    Member,
     ModelIdentity,
     Piece,
     PrefillCost,
     PromptTags,
     SegmentId,
+    SourceRecord,
     SourceState,
     TextFinding,
     TokenIds,
@@ -74,14 +76,6 @@ class EntryRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRecord:
-    """One file that shows a document, as it was when it was read."""
-
-    path: str
-    state: SourceState
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentRecord:
     """One canonical text with its sources and its place in their history."""
 
@@ -90,7 +84,7 @@ class DocumentRecord:
     title: str
     reader: str
     canonicaliser: str
-    findings: tuple[TextFinding, ...]
+    """With `reader`: what made the text when it was read last."""
     sources: tuple[SourceRecord, ...]
     """Sources that show this text now. Empty once every one has moved on to a newer version."""
     supersedes: tuple[ContentHash, ...]
@@ -190,7 +184,6 @@ def document_to_facts(document: DocumentRecord) -> tuple[dict[str, Any], bytes]:
         "title": document.title,
         "reader": document.reader,
         "canonicaliser": document.canonicaliser,
-        "findings": [asdict(f) for f in document.findings],
         "sources": [_source_to_facts(s) for s in document.sources],
         "supersedes": [h.hex() for h in document.supersedes],
         "version": document.version,
@@ -213,7 +206,6 @@ def document_from_sealed(sealed: Sealed, *, subject: str) -> DocumentRecord:
             title=str(facts["title"]),
             reader=str(facts["reader"]),
             canonicaliser=str(facts["canonicaliser"]),
-            findings=tuple(TextFinding(**f) for f in facts["findings"]),
             sources=tuple(_source_from_facts(s) for s in facts["sources"]),
             supersedes=tuple(ContentHash(bytes.fromhex(h)) for h in facts["supersedes"]),
             version=int(facts["version"]),
@@ -259,9 +251,28 @@ def _stretch(facts: dict[str, Any]) -> StretchRef:
 
 
 def _source_to_facts(source: SourceRecord) -> dict[str, Any]:
-    return {"path": source.path, **asdict(source.state), "digest": source.state.digest.hex()}
+    return {
+        "path": source.path,
+        "member": source.member,
+        **asdict(source.state),
+        "digest": source.state.digest.hex(),
+        "canonicaliser": source.canonicaliser,
+        "findings": [[f.kind, f.count, f.where] for f in source.findings],
+        "hides_text": source.hides_text,
+        "members": [[m.name, m.num_bytes] for m in source.members],
+        "documents_inside": source.documents_inside,
+    }
 
 
 def _source_from_facts(facts: dict[str, Any]) -> SourceRecord:
     state = {k: int(facts[k]) for k in ("size_bytes", "mtime_ns", "ctime_ns", "inode", "read_at_ns")}
-    return SourceRecord(str(facts["path"]), SourceState(**state, digest=bytes.fromhex(facts["digest"])))
+    return SourceRecord(
+        path=str(facts["path"]),
+        state=SourceState(**state, digest=bytes.fromhex(facts["digest"])),
+        canonicaliser=str(facts["canonicaliser"]),
+        member=str(facts["member"]),
+        findings=tuple(TextFinding(str(kind), int(count), str(where)) for kind, count, where in facts["findings"]),
+        hides_text=bool(facts["hides_text"]),
+        members=tuple(Member(str(name), int(num_bytes)) for name, num_bytes in facts["members"]),
+        documents_inside=tuple(str(path) for path in facts["documents_inside"]),
+    )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kvprep.errors import StoreError
 from kvprep.store import envelope, segment
+from kvprep.store.database import entry_rows
 from kvprep.store.findings import COLLECT, REBUILD, REINGEST, RESTORE_KEYS, Level, Tally
-from kvprep.store.index import entry_rows
 from kvprep.store.layout import FOLDERS, README, Layout, disk_errors
 
 KINDS = {"keys": ".kvk", "namespaces": ".kvn", "entries": ".kve", "documents": ".kvd", "segments": ".kvs"}

@@ -4,40 +4,46 @@ Rows hold keyed ids and sealed facts only. Source: docs/format.md, "What a hit c
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import sqlite_utils
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kvprep.errors import StoreError, StoreFull
 from kvprep.hashing import derive_key, keyed_id
 from kvprep.sources import is_racy
 from kvprep.store.crypto import new_key
+from kvprep.store.database import Index
 from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
 from kvprep.store.keys import NamespaceKeys
-from kvprep.store.layout import FREE_SPACE
-from kvprep.store.migrations import check_schema, prepare
-from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, PromptTags, SegmentId, SourceState
+from kvprep.types import (
+    BlockHash,
+    ContentHash,
+    DocumentId,
+    EntryId,
+    Fingerprint,
+    PromptTags,
+    SegmentId,
+    SourceRecord,
+    SourceState,
+)
 
 Snapshot = dict[str, set[tuple[Any, ...]]]
 """Rows by table; the first columns of a row are what it is found by."""
-
-BUSY_SECONDS = 30
-# WAL databases can be corrupted by concurrent checkpointing before these releases: sqlite.org/releaselog/3_51_3.html
-WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
     """What a source looked like when it was ingested, and the files that hold its document."""
 
-    state: bytes
+    path: bytes
+    file: bytes
+    """Keyed ids of the source's path, and of its file's."""
+    state: bytes | None
+    """None: its times prove nothing."""
+    reading: bytes
     entry: EntryId
     document: DocumentId
     segments: tuple[SegmentId, ...]
@@ -49,99 +55,6 @@ class BlockMatch:
 
     entry: EntryId
     num_blocks: int
-
-
-def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Tell whether this SQLite may use a write-ahead log with several processes."""
-    if version >= WAL_SAFE[0]:
-        return True
-    return any(version[:2] == fixed[:2] and version >= fixed for fixed in WAL_SAFE[1:])
-
-
-def open_database(path: Path) -> sqlite_utils.Database:
-    """Open a database file of the store with the journal that is safe here; made with mode 0600."""
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
-    try:
-        connection.execute(f"PRAGMA journal_mode={journal}")
-        connection.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise
-    return sqlite_utils.Database(connection)
-
-
-def entry_rows(path: Path) -> list[bytes]:
-    """Read the ids of all entries in an index that may be damaged, and change nothing.
-
-    Raises:
-        StoreError: it is no index of this version.
-    """
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
-            check_schema(connection)
-            return [bytes(row[0]) for row in connection.execute("SELECT id FROM entries")]
-    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
-        raise StoreError(f"{path.name}: {error}") from error
-
-
-class Index:
-    """Rows of all namespaces of one store."""
-
-    def __init__(self, path: Path) -> None:
-        """Open the index; one that is damaged or of another version is thrown away, since it can be built again."""
-        self._path = path
-        try:
-            self._open()
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{path}: {error}", hint="Another process may hold it; try again.") from error
-        except sqlite3.DatabaseError:
-            for suffix in ("", "-journal", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._open()
-
-    def _open(self) -> None:
-        database = open_database(self._path)
-        try:
-            prepare(database.conn)
-        except sqlite3.DatabaseError:
-            database.close()
-            raise
-        self._database = database
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Group writes; all of them or none."""
-        with self._errors():
-            self._database.conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.conn.execute("COMMIT")
-            except BaseException:
-                if self._database.conn.in_transaction:  # a full disk ends it by itself
-                    self._database.conn.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StoreFull(f"{self._path}: no space left on the device", hint=FREE_SPACE) from error
-            raise StoreError(
-                f"{self._path}: {error}", hint="Delete index.sqlite; `kvprep verify --rebuild-index` makes it again."
-            ) from error
-
-    def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement of this module's and return its rows."""
-        with self._errors():
-            return self._database.conn.execute(sql, parameters).fetchall()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
 
 
 class NamespaceIndex:
@@ -190,15 +103,22 @@ class NamespaceIndex:
             "version": document.version,
             "created_at": document.created_at,
             "sources": [s.path for s in document.sources],
-            "path_ids": [self.path_id(s.path).hex() for s in document.sources],
-            "states": [_hex(self.state_id(s.state)) for s in document.sources],
+            "hides_text": any(s.hides_text for s in document.sources),
+            "documents_inside": {s.path: s.documents_inside for s in document.sources if s.documents_inside},
+            "rows": [[None if cell is None else cell.hex() for cell in self._source_row(s)] for s in document.sources],
         }
         sealed = self._seal(ident, facts)
         self._index.run("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (ident, self._keys.ident, sealed))
         self._index.run("DELETE FROM sources WHERE namespace = ? AND document = ?", (self._keys.ident, ident))
         for source in document.sources:
-            row = (self._keys.ident, self.path_id(source.path), self.state_id(source.state), ident)
-            self._index.run("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", row)
+            row = (self._keys.ident, *self._source_row(source), ident)
+            self._index.run("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def _source_row(self, source: SourceRecord) -> tuple[bytes | None, ...]:
+        reading = self.reading_id(
+            source.canonicaliser, hides_text=source.hides_text, holds_documents=bool(source.documents_inside)
+        )
+        return self.path_id(source.path), self.path_id(source.file), self.state_id(source.state), reading
 
     def put_entry(self, ident: EntryId, entry: EntryRecord, hashes: Sequence[BlockHash], root: BlockHash) -> None:
         """Insert or replace an entry and the places of its blocks; inside a transaction."""
@@ -285,12 +205,12 @@ class NamespaceIndex:
         )
         return [EntryId(row[0]) for row in rows]
 
-    def unchanged(self, model: bytes, now: float) -> dict[bytes, KnownSource]:
-        """Sources whose document has a live entry under `model`, by path id."""
+    def live_sources(self, model: bytes, now: float) -> list[KnownSource]:
+        """Sources whose document has a live entry under `model`."""
         rows = self._index.run(
-            "SELECT s.path, s.state, e.id, s.document FROM sources s JOIN entries e ON e.document = s.document"
-            " WHERE s.namespace = ? AND e.model = ? AND s.state IS NOT NULL"
-            " AND (e.expires_at IS NULL OR e.expires_at > ?)",
+            "SELECT s.path, s.file, s.state, s.reading, e.id, s.document"
+            " FROM sources s JOIN entries e ON e.document = s.document"
+            " WHERE s.namespace = ? AND e.model = ? AND (e.expires_at IS NULL OR e.expires_at > ?)",
             (self._keys.ident, model, now),
         )
         segments: dict[bytes, list[SegmentId]] = {}
@@ -300,10 +220,12 @@ class NamespaceIndex:
             (self._keys.ident, model),
         ):
             segments.setdefault(entry, []).append(SegmentId(segment))
-        return {
-            path: KnownSource(state, EntryId(entry), DocumentId(document), tuple(segments.get(entry, ())))
-            for path, state, entry, document in rows
-        }
+        return [
+            KnownSource(
+                path, file, state, reading, EntryId(entry), DocumentId(document), tuple(segments.get(entry, ()))
+            )
+            for path, file, state, reading, entry, document in rows
+        ]
 
     def document_of_path(self, path: str) -> DocumentId | None:
         """The document that a source showed last."""
@@ -311,6 +233,19 @@ class NamespaceIndex:
             "SELECT document FROM sources WHERE namespace = ? AND path = ?", (self._keys.ident, self.path_id(path))
         )
         return DocumentId(rows[0][0]) if rows else None
+
+    def documents_of_file(self, path: str) -> list[DocumentId]:
+        """Documents that a file or anything inside it showed last."""
+        rows = self._index.run(
+            "SELECT DISTINCT document FROM sources WHERE namespace = ? AND file = ?",
+            (self._keys.ident, self.path_id(path)),
+        )
+        return [DocumentId(document) for (document,) in rows]
+
+    def documents_inside(self, document: DocumentId, path: str) -> tuple[str, ...]:
+        """The paths, within the file at `path` that shows a document, of what should be documents of their own."""
+        rows = self._index.run("SELECT id, sealed FROM documents WHERE id = ?", (document,))
+        return tuple(name for facts in self._opened(rows) for name in facts["documents_inside"].get(path, ()))
 
     def longest_match(self, hashes: Sequence[BlockHash]) -> list[BlockMatch]:
         """Entries that may hold the longest run of these full blocks from the start, most blocks first."""
@@ -347,7 +282,9 @@ class NamespaceIndex:
             "models": set(
                 self._index.run("SELECT id, document, model, expires_at FROM entries WHERE namespace = ?", ident)
             ),
-            "sources": set(self._index.run("SELECT path, state, document FROM sources WHERE namespace = ?", ident)),
+            "sources": set(
+                self._index.run("SELECT path, file, state, reading, document FROM sources WHERE namespace = ?", ident)
+            ),
             "stretches": set(
                 self._index.run(
                     "SELECT g.id, e.id, s.last_block FROM stretches s JOIN segments g ON g.number = s.segment"
@@ -384,6 +321,11 @@ class NamespaceIndex:
         """Keyed id of a source's path."""
         return keyed_id(self._keys.id_key, "path", path.encode("utf-8", "surrogateescape"))
 
+    def reading_id(self, canonicaliser: str, *, hides_text: bool, holds_documents: bool) -> bytes:
+        """Keyed id of what read a source, and of whether that found hidden text, and documents inside."""
+        found = bytes([hides_text, holds_documents])
+        return keyed_id(self._keys.id_key, "reading", canonicaliser.encode(), found)
+
     def state_id(self, state: SourceState) -> bytes | None:
         """Keyed id of what stat says of a source; None where a later write could look the same."""
         if is_racy(state):
@@ -408,7 +350,3 @@ class NamespaceIndex:
         except (InvalidTag, ValueError, TypeError):
             return None
         return {"id": ident, **facts} if isinstance(facts, dict) else None
-
-
-def _hex(data: bytes | None) -> str | None:
-    return None if data is None else data.hex()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kvprep.errors import StoreError
+from kvprep.store.database import Index
 from kvprep.store.findings import REBUILD, Tally
-from kvprep.store.index import Index, Snapshot
+from kvprep.store.index import Snapshot
 from kvprep.store.namespace import Namespace
 
 KEY_COLUMNS = {"documents": 1, "entries": 1, "models": 1, "sources": 1, "stretches": 2, "blocks": 2, "tails": 3}
@@ -69,8 +70,8 @@ def _sources(rows: Snapshot) -> set[tuple[Any, ...]]:
     found = set()
     for ident, text in rows["documents"]:
         facts = json.loads(text)
-        for path, state in zip(facts["path_ids"], facts["states"], strict=True):
-            found.add((bytes.fromhex(path), None if state is None else bytes.fromhex(state), ident))
+        for row in facts["rows"]:
+            found.add((*(None if cell is None else bytes.fromhex(cell) for cell in row), ident))
     return found
 
 

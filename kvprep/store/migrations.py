@@ -2,7 +2,7 @@
 
 import sqlite3
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TABLES = """
 CREATE TABLE namespaces (
@@ -12,10 +12,12 @@ CREATE TABLE documents (
     id BLOB PRIMARY KEY, namespace BLOB NOT NULL, sealed BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE sources (
-    namespace BLOB NOT NULL, path BLOB NOT NULL,           -- keyed ids: a path and a state tell nothing
-    state BLOB, document BLOB NOT NULL,
+    namespace BLOB NOT NULL, path BLOB NOT NULL,           -- keyed ids: a path, a state and a reading tell nothing
+    file BLOB NOT NULL, state BLOB, reading BLOB NOT NULL, document BLOB NOT NULL,
     PRIMARY KEY (namespace, path)
 ) WITHOUT ROWID;
+CREATE INDEX sources_file ON sources (file);
+CREATE INDEX sources_document ON sources (document);
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, namespace BLOB NOT NULL, document BLOB NOT NULL,
     model BLOB NOT NULL, expires_at REAL, sealed BLOB NOT NULL

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kvprep.errors import AuthenticationFailed, IntegrityError, WrongKey
 from kvprep.hashing import block_hashes, block_root
 from kvprep.store import envelope, remembered
+from kvprep.store.database import Index
 from kvprep.store.entry import (
     DocumentRecord,
     EntryRecord,
@@ -24,7 +25,7 @@ from kvprep.store.entry import (
     entry_id,
     entry_to_facts,
 )
-from kvprep.store.index import Index, KnownSource, NamespaceIndex, Snapshot
+from kvprep.store.index import KnownSource, NamespaceIndex, Snapshot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably, write_durably
 from kvprep.store.lock import exclusive

@@ -8,7 +8,7 @@ import platformdirs
 
 from kvprep.errors import ConfigError, NotFound, StoreNotFound
 from kvprep.store import keys, layout, remembered
-from kvprep.store.index import Index
+from kvprep.store.database import Index
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.state import new_state, read_state, write_state

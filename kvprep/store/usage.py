@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kvprep.errors import StoreError
-from kvprep.store.index import open_database
+from kvprep.store.database import open_database
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS lookups (

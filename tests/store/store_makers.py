@@ -11,7 +11,7 @@ import numpy as np
 from kvprep.codec import find_codec
 from kvprep.hashing import content_hash, drift_hash, fingerprint
 from kvprep.store import envelope
-from kvprep.store.entry import DocumentRecord, EntryRecord, SourceRecord, StretchRef
+from kvprep.store.entry import DocumentRecord, EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
 from kvprep.types import (
     CacheShape,
@@ -21,6 +21,7 @@ from kvprep.types import (
     Piece,
     PrefillCost,
     PromptTags,
+    SourceRecord,
     SourceState,
     TokenIds,
 )
@@ -87,9 +88,9 @@ def write_stretch(ns: Namespace, token_ids: TokenIds, memory: Memory, shape: Cac
 
 def make_document(text: str, *paths: str) -> DocumentRecord:
     state = SourceState(len(text), 2, 3, 4, b"d" * 32, time.time_ns())
-    sources = tuple(SourceRecord(path, state) for path in sorted(paths))
+    sources = tuple(SourceRecord(path, state, "canon") for path in sorted(paths))
     return DocumentRecord(
-        content_hash(text), drift_hash(text), "Title", "reader", "canon", (), sources, (), 1, time.time(), text
+        content_hash(text), drift_hash(text), "Title", "reader", "canon", sources, (), 1, time.time(), text
     )
 
 

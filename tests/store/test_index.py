@@ -9,7 +9,7 @@ import pytest
 from store_makers import BLOCK, MODEL, TAGS, Put, load, make_document, put, put_branch
 
 from kvprep.hashing import drift_hash
-from kvprep.store.index import wal_is_safe
+from kvprep.store.database import wal_is_safe
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
@@ -112,17 +112,18 @@ def test_a_source_written_just_before_it_was_read_is_never_called_unchanged(ns: 
     assert ns.index.state_id(document.sources[0].state) is not None
 
 
-def test_sources_of_live_entries_are_recognised_as_unchanged(ns: Namespace) -> None:
+def test_sources_of_live_entries_are_known(ns: Namespace) -> None:
     made = put(ns, expires_at=100.0)
     model = ns.index.model_id(MODEL.fingerprint, TAGS)
     source = made.document.sources[0]
-    (known,) = ns.index.unchanged(model, 99.0).items()
-    assert known[0] == ns.index.path_id(source.path)
-    assert (known[1].state, known[1].entry) == (ns.index.state_id(source.state), made.ident)
-    assert known[1].segments == tuple(stretch.segment for stretch in made.entry.stretches)
-    assert ns.has_files_of(known[1])
-    assert ns.index.unchanged(model, 100.0) == {}
-    assert ns.index.unchanged(ns.index.model_id(MODEL.fingerprint, replace(TAGS, template="x")), 99.0) == {}
+    (known,) = ns.index.live_sources(model, 99.0)
+    assert known.path == known.file == ns.index.path_id(source.path)
+    assert (known.state, known.entry) == (ns.index.state_id(source.state), made.ident)
+    assert known.reading == ns.index.reading_id("canon", hides_text=False, holds_documents=False)
+    assert known.segments == tuple(stretch.segment for stretch in made.entry.stretches)
+    assert ns.has_files_of(known)
+    assert ns.index.live_sources(model, 100.0) == []
+    assert ns.index.live_sources(ns.index.model_id(MODEL.fingerprint, replace(TAGS, template="x")), 99.0) == []
 
 
 def test_paths_that_are_no_text_are_named_too(ns: Namespace) -> None:
@@ -190,6 +191,8 @@ EDITS = {
     "a document's facts": "UPDATE documents SET sealed = randomblob(100)",
     "a source's state": "UPDATE sources SET state = zeroblob(32)",
     "a source's path": "UPDATE sources SET path = randomblob(32)",
+    "a source's file": "UPDATE sources SET file = randomblob(32)",
+    "what read a source": "UPDATE sources SET reading = randomblob(32)",
     "a block's position": "UPDATE blocks SET position = position + 1",
     "a stretch's end": "UPDATE stretches SET last_block = 99",
     "a tail's tokens": "UPDATE tails SET tokens = 1",

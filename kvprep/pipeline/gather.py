@@ -1,0 +1,150 @@
+"""The first two stages of a run: find files, read what must be read, and group what shows the same text.
+
+Nothing is written to the store.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kvprep.dedupe.exact import DocumentGroup, group_exact
+from kvprep.documents.cage import Cage, Reading
+from kvprep.documents.hidden import num_hidden
+from kvprep.errors import HiddenText
+from kvprep.pipeline.discover import discover, is_excluded
+from kvprep.pipeline.known import KnownFiles, Standing
+from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
+from kvprep.pipeline.report import IngestReport
+from kvprep.pipeline.settings import IngestSettings
+from kvprep.progress import Progress
+from kvprep.store.entry import DocumentRecord
+from kvprep.types import CanonicalDocument, Outcome, Skipped, SourceRecord, SourceState, TextFinding
+
+KEPT_TEXT = "kept-text"
+"""Kind of a finding: the document keeps the text of an earlier reading, which differs in blanks."""
+
+
+@dataclass
+class Gathered:
+    """What a run found."""
+
+    groups: list[DocumentGroup] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Paths of sources that hide text, where such are refused."""
+    present: dict[str, set[str]] = field(default_factory=dict)
+    """Of each file that was read: the paths of all that it holds now, its own among them."""
+
+
+class Gatherer:
+    """Gathers the documents of one run."""
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        report: IngestReport,
+        progress: Progress,
+        known: KnownFiles | None = None,
+        shown_by: Callable[[str], DocumentRecord | None] = lambda path: None,
+    ) -> None:
+        """Gather by `settings`.
+
+        Args:
+            settings: which files, and what is done about what they hide.
+            report: is told what needs no reading and what became no document.
+            progress: hears of the stage `read`.
+            known: what is stored already; None where there is no store yet.
+            shown_by: gives the document that a source, named by its path, showed last.
+        """
+        self._settings, self._report, self._progress = settings, report, progress
+        self._known, self._shown_by = known, shown_by
+
+    def gather(self, cage: Cage, paths: Sequence[Path]) -> Gathered:
+        """Read every source that has changed, and group the ones that show the same text."""
+        began = time.perf_counter()
+        gathered = Gathered()
+        files = discover(paths, self._settings.include, self._settings.exclude)
+        changed = [path for path in files if not self._is_unchanged(path)]
+        self._progress.start("read", len(changed), "files")
+        gathered.groups = group_exact(self._readings(cage, changed, gathered))
+        self._progress.finish("read")
+        self._report.normalise_s = time.perf_counter() - began
+        return gathered
+
+    def _is_unchanged(self, path: Path) -> bool:
+        if self._known is None or self._known.standing(path) is not Standing.UNCHANGED:
+            return False
+        for source in self._known.sources(path):
+            self._report.add(source, Outcome.UNCHANGED)
+        return True
+
+    def _readings(
+        self, cage: Cage, paths: Sequence[Path], gathered: Gathered
+    ) -> Iterator[tuple[SourceRecord, CanonicalDocument]]:
+        for file in read_files(cage, paths):
+            self._progress.advance("read", 1)
+            if not isinstance(file.sources[0].reading, Skipped):
+                gathered.present[str(file.path)] = {source.path for source in file.sources}
+            for source in file.sources:
+                if is_excluded(source.member, self._settings.exclude):
+                    continue
+                reading = self._admitted(source.reading)
+                if isinstance(reading, CanonicalDocument) and file.state is not None:
+                    yield self._compared(_record(source, reading, file.state, file), reading)
+                elif isinstance(reading, Skipped):
+                    self._report.add_skipped(source.path, reading)
+                    if reading.reason == HiddenText.reason:
+                        gathered.refused.append(source.path)
+
+    def _admitted(self, reading: Reading) -> Reading:
+        """Apply the policy about hidden text."""
+        if isinstance(reading, Skipped) or not self._settings.refuse_hidden:
+            return reading
+        count = num_hidden(reading.findings)
+        return Skipped(HiddenText.reason, f"hides {count} characters") if count else reading
+
+    def _compared(self, source: SourceRecord, document: CanonicalDocument) -> tuple[SourceRecord, CanonicalDocument]:
+        """Hold a reading against what the same bytes showed before, and keep that text where it is to be kept."""
+        former = self._shown_by(source.path)
+        before = next((s for s in former.sources if s.path == source.path), None) if former else None
+        if former is None or before is None or before.state.digest != source.state.digest:
+            return source, document
+        self._report.reread += before.canonicaliser != source.canonicaliser
+        if former.content_hash == document.content_hash:
+            return source, document
+        if self._settings.keep_drifted and former.drift_hash == document.drift_hash:
+            note = TextFinding(KEPT_TEXT, 1, f"read by {former.canonicaliser}")
+            return replace(source, findings=(*source.findings, note)), _as_read(former)
+        self._report.reread_changed += before.canonicaliser != source.canonicaliser
+        return source, document
+
+
+def _record(source: ReadSource, document: CanonicalDocument, state: SourceState, file: ReadFile) -> SourceRecord:
+    return SourceRecord(
+        path=source.path,
+        state=state,
+        canonicaliser=document.canonicaliser,
+        member=source.member,
+        findings=document.findings,
+        hides_text=num_hidden(document.findings) > 0,
+        members=document.members,
+        documents_inside=() if source.member else tuple(_documents_inside(file)),
+    )
+
+
+def _documents_inside(file: ReadFile) -> Iterator[str]:
+    """Name what is a document inside a file, or should be: what failed is tried again, what no reader takes is not."""
+    for source in file.sources:
+        if source.member and not (isinstance(source.reading, Skipped) and not source.reading.failed):
+            yield source.member
+
+
+def _as_read(record: DocumentRecord) -> CanonicalDocument:
+    return CanonicalDocument(
+        text=record.text,
+        content_hash=record.content_hash,
+        drift_hash=record.drift_hash,
+        title=record.title,
+        reader=record.reader,
+        canonicaliser=record.canonicaliser,
+    )

@@ -1,0 +1,108 @@
+"""What a namespace knows of the files at hand, and whether it must read them again. No file is opened for it."""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from kvprep.documents.versions import current_canonicalisers
+from kvprep.pipeline.discover import is_excluded
+from kvprep.sources import member_path, stat_numbers
+from kvprep.store.index import KnownSource
+from kvprep.store.namespace import Namespace
+from kvprep.types import Fingerprint, PromptTags
+
+
+class Standing(StrEnum):
+    """How a file stands to what is stored of it."""
+
+    UNCHANGED = "unchanged"
+    OUTDATED = "outdated"
+    """The file is what it was, but an older kvprep or an older library read it, or what is inside it."""
+    CHANGED = "changed"
+    """New, changed, or not all of it is stored."""
+
+
+class _Found(NamedTuple):
+    """What reading a source found, beside its text."""
+
+    hidden_text: bool
+    documents: bool
+
+
+class KnownFiles:
+    """Files of a namespace under one model."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        model: Fingerprint,
+        tags: PromptTags,
+        *,
+        refuse_hidden: bool,
+        exclude: Sequence[str],
+    ) -> None:
+        """Read what the index knows.
+
+        Args:
+            namespace: where the files were ingested.
+            model: whose keys and values count.
+            tags: what shapes its tokens.
+            refuse_hidden: what hides text is to be read again, and then refused.
+            exclude: globs of what is not to be there, inside of files too.
+        """
+        self._namespace, self._index, self._exclude = namespace, namespace.index, exclude
+        self._refuse_hidden = refuse_hidden
+        self._by_path: dict[bytes, KnownSource] = {}
+        self._by_file: dict[bytes, list[KnownSource]] = defaultdict(list)
+        for source in self._index.live_sources(self._index.model_id(model, tags), time.time()):
+            self._by_path[source.path] = source
+            self._by_file[source.file].append(source)
+        self._current = {
+            self._index.reading_id(name, hides_text=hides, holds_documents=holds): _Found(hides, holds)
+            for name in current_canonicalisers()
+            for hides, holds in product((False, True), repeat=2)
+        }
+
+    def standing(self, path: Path) -> Standing:
+        """Tell whether a file must be read: with a stat of it and of the store's files, and without opening any."""
+        file = self._by_path.get(self._index.path_id(str(path)))
+        if file is None:
+            return Standing.CHANGED
+        expected = self._expected(path, file)
+        present = {known.path: known for known in self._by_file[file.path]}
+        wanted = [ident for ident, member in expected.items() if not is_excluded(member, self._exclude)]
+        # What is there and not expected was inside an older state of the file.
+        if not present.keys() <= expected.keys() or not present.keys() >= set(wanted):
+            return Standing.CHANGED
+        sources = [present[ident] for ident in wanted]
+        return self._judged(sources) if self._are_stored(path, sources) else Standing.CHANGED
+
+    def sources(self, path: Path) -> list[str]:
+        """Give the paths of a file that is unchanged, and of what is stored from inside it."""
+        file = self._by_path[self._index.path_id(str(path))]
+        expected = self._expected(path, file)
+        return [member_path(path, member) for ident, member in expected.items() if ident in self._by_path]
+
+    def _expected(self, path: Path, file: KnownSource) -> dict[bytes, str]:
+        """The file, and what should be inside it as a document of its own: by keyed ids, the paths within the file."""
+        found = self._current.get(file.reading)
+        inside = () if found and not found.documents else self._index.documents_inside(file.document, str(path))
+        return {self._index.path_id(member_path(path, member)): member for member in ("", *inside)}
+
+    def _are_stored(self, path: Path, sources: Iterable[KnownSource]) -> bool:
+        try:
+            state = self._index.stat_id(*stat_numbers(os.stat(path)))
+        except OSError:
+            return False
+        return all(known.state == state and self._namespace.has_files_of(known) for known in sources)
+
+    def _judged(self, sources: Iterable[KnownSource]) -> Standing:
+        found = [self._current.get(known.reading) for known in sources]
+        if self._refuse_hidden and any(reading and reading.hidden_text for reading in found):
+            return Standing.CHANGED
+        return Standing.OUTDATED if None in found else Standing.UNCHANGED
