@@ -11,6 +11,7 @@ from kvprep.types import CanonicalDocument, TextFinding
 
 WHITE = '<w:color w:val="FFFFFF"/>'
 BLUE = '<w:shd w:val="clear" w:fill="1F3864"/>'
+W14 = 'xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml"'
 COLOUR = "text in the colour of its background"
 
 
@@ -48,6 +49,8 @@ def test_hidden_text_is_removed_and_reported() -> None:
         ('<w:color w:val="000000"/><w:shd w:val="solid" w:color="000000"/>', COLOUR),
         ('<w:color w:val="FFFF00"/><w:highlight w:val="yellow"/>', COLOUR),
         ('<w:sz w:val="2"/>', "print smaller than two points"),
+        ('<w:w w:val="1"/>', "print squeezed to less than a tenth"),
+        (f"<w14:textFill {W14}><w14:noFill/></w14:textFill>", "text without a colour"),
     ],
 )
 def test_what_nobody_can_read_is_removed_and_reported(properties: str, reason: str) -> None:
@@ -64,6 +67,8 @@ def test_what_nobody_can_read_is_removed_and_reported(properties: str, reason: s
         '<w:color w:val="auto"/><w:shd w:val="clear" w:fill="000000"/>',
         '<w:color w:val="BFBFBF"/>',
         '<w:sz w:val="8"/>',
+        '<w:w w:val="66"/>',
+        f"<w14:textOutline {W14}><w14:solidFill/></w14:textOutline><w14:textFill {W14}><w14:noFill/></w14:textFill>",
         '<w:color w:val="nonsense"/><w:sz w:val="nonsense"/>',
     ],
 )
@@ -119,3 +124,13 @@ def test_white_text_over_a_picture_a_box_or_a_table_style_stays_and_is_reported(
         cell.paragraphs[0].add_run(text).font.color.rgb = docx.shared.RGBColor(255, 255, 255)
     styled = read(docx_bytes(document))
     assert (styled.text.count("|"), styled.findings) == (9, (TextFinding("low-contrast", 4, faint),))
+
+
+def test_a_drawing_that_is_switched_off_hides_its_box() -> None:
+    box = f"<w:txbxContent>{p(r('boxed'))}</w:txbxContent>"
+    new = f'<w:r><w:drawing><wp:anchor><wp:docPr hidden="1"/>{box}</wp:anchor></w:drawing></w:r>'
+    old = f'<w:r><w:pict><v:shape style="width:9pt; visibility: hidden">{box}</v:shape></w:pict></w:r>'
+    for hidden, shown in ((new, new.replace('"1"', '"0"')), (old, old.replace("hidden", "visible"))):
+        result = read(docx_of(p(r("seen"), hidden)))
+        assert (result.text, result.findings) == ("seen\n", (TextFinding("hidden-text", 5, "hidden drawing"),))
+        assert read(docx_of(p(r("seen"), shown))).text == "seen\n\nboxed\n"

@@ -98,7 +98,7 @@ class Runs:
             elif child.tag == qn("w:instrText"):
                 self._fields.add_code(child.text or "")
             elif child.tag in _DRAWN:
-                line.anchored += _anchored(child)
+                self._drawing(child, line)
             elif child.tag == qn("mc:AlternateContent"):
                 self._content(chosen(child), place, line)
             elif child.tag == qn("w:ruby"):
@@ -114,7 +114,11 @@ class Runs:
             elif child.tag == qn("w:instrText"):
                 self._fields.add_code(child.text or "")
             elif child.tag in _DRAWN and with_drawings:
-                line.anchored += _anchored(child)
+                self._drawing(child, line)
+
+    def _drawing(self, drawn: "Element", line: Line) -> None:
+        if not self._sight.hides_drawing(drawn):
+            line.anchored += _anchored(drawn)
 
     def _ruby(self, ruby: "Element", place: _Place, line: Line) -> None:
         """Write how characters are to be read behind them, in brackets."""

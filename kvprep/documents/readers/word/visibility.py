@@ -11,8 +11,11 @@ from kvprep.documents.readers.word.wordml import child_value, is_set, qn, whole_
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-_LEAST_HALF_POINTS = 4
-"""Nobody reads print smaller than two points."""
+_LEAST = (
+    ("w:sz", 4, "print smaller than two points"),  # half points
+    ("w:w", 10, "print squeezed to less than a tenth"),  # per cent of the letters' width
+)
+"""Property of a run, the least that a reader can see, and what is said of less."""
 SWITCH = "w:vanish"
 """The switch that hides a run, and what is drawn in it."""
 _FAINT = "text in the colour of the page"
@@ -64,6 +67,18 @@ class Sight:
         # Blanks are never seen; they part words whatever their size and colour.
         return reason if num_characters or reason == SWITCH else ""
 
+    def hides_drawing(self, drawn: "Element") -> bool:
+        """Tell whether a drawing is switched off, and count the characters in it."""
+        properties = drawn.find(f"*/{qn('wp:docPr')}")
+        style = " ".join(shape.get("style", "") for shape in drawn).replace(" ", "")
+        switched_off = properties is not None and properties.get("hidden") in ("1", "true")
+        if not switched_off and "visibility:hidden" not in style:
+            return False
+        num_characters = sum(len(text.text or "") for text in drawn.iter(qn("w:t")))
+        if num_characters:
+            self.hidden["hidden drawing"] += num_characters
+        return True
+
     def hides_mark(self, properties: "Element | None", paragraph_style: str) -> bool:
         """Tell whether the mark at a paragraph's end is hidden, so that the next paragraph goes on in its line."""
         return is_set(self._effective(properties, paragraph_style, "w:vanish"))
@@ -71,13 +86,17 @@ class Sight:
     def _reason(self, properties: "Element | None", paragraph_style: str, backdrop: Backdrop) -> str:
         if is_set(self._effective(properties, paragraph_style, "w:vanish")):
             return SWITCH
-        size = self._effective(properties, paragraph_style, "w:sz")
-        if size is not None and whole_number(size.get(qn("w:val")), _LEAST_HALF_POINTS) < _LEAST_HALF_POINTS:
-            return "print smaller than two points"
+        for name, least, reason in _LEAST:
+            written = self._effective(properties, paragraph_style, name)
+            if written is not None and whole_number(written.get(qn("w:val")), least) < least:
+                return reason
+        if self._effective(properties, paragraph_style, "w14:textFill/w14:noFill") is not None:
+            outline = self._effective(properties, paragraph_style, "w14:textOutline/w14:solidFill")
+            return "" if outline is not None else "text without a colour"
         colour = self._effective(properties, paragraph_style, "w:color")
-        written = _hex(colour.get(qn("w:val"))) if colour is not None else None
+        letters = _hex(colour.get(qn("w:val"))) if colour is not None else None
         behind = _behind_run(properties, backdrop)
-        if written is None or not nearly_equal(written, behind.colour):
+        if letters is None or not nearly_equal(letters, behind.colour):
             return ""
         return "text in the colour of its background" if behind.sure else _FAINT
 

@@ -19,6 +19,7 @@ _NAMESPACES = {
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
     "s": f"{_OFFICE}spreadsheetml/2006/main",
     "xdr": f"{_OFFICE}drawingml/2006/spreadsheetDrawing",
+    "w14": "http://schemas.microsoft.com/office/word/2010/wordml",
     "w16se": "http://schemas.microsoft.com/office/word/2015/wordml/symex",
     "v": "urn:schemas-microsoft-com:vml",
     "dc": "http://purl.org/dc/elements/1.1/",
