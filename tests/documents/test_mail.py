@@ -413,6 +413,8 @@ def test_an_encrypted_mail_says_so(data: bytes) -> None:
         HEADER + b"Content-Type: ;;;\n\nthe text",
         HEADER + b"this line is no field\n\nthe text",
         HEADER + b"\x00\xff: \xfe\n\nthe text",
+        HEADER + b'Content-Type: text/plain; charset="\xff"\n\xff no field\nthe text',
+        HEADER + b"X: a lone\rreturn\nContent-Type: text/plain\n\nthe text",
     ],
 )
 def test_a_broken_structure_still_gives_its_text(data: bytes) -> None:

@@ -21,7 +21,9 @@ from kvprep.errors import OversizedDocument, UnreadableDocument
 
 Head: TypeAlias = "Message[str, str]"
 
-_HEAD_END = re.compile(rb"^\r?\n", re.MULTILINE)
+# The first line that is no field, nor goes on with one; mostly the empty line.
+_HEAD_END = re.compile(rb"^(?!From |[!-9;-~]*:|[ \t])(?:\r?\n)?", re.MULTILINE)
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _MAX_HEAD_BYTES = 256 * 1024
 _MAX_FIELD = 8192
 """Characters of a field with parameters; the standard library takes the square of them in steps."""
@@ -75,17 +77,15 @@ def parse(data: bytes, start: int = 0, end: int | None = None) -> Part:
         OversizedDocument: the header is over a limit.
     """
     end = len(data) if end is None else end
-    blank = _HEAD_END.search(data, start, end)
-    head_end, body = blank.span() if blank else (end, end)
+    found = _HEAD_END.search(data, start, end)
+    head_end, body = found.span() if found else (end, end)
     if head_end - start > _MAX_HEAD_BYTES:
         raise OversizedDocument(f"a header of more than {_MAX_HEAD_BYTES} bytes")
-    head = _PARSER.parsebytes(data[start:head_end], headersonly=True)
+    head = _PARSER.parsebytes(_LONE_RETURN.sub(b" ", data[start:head_end]), headersonly=True)
     for name in _WITH_PARAMETERS:
         if len(head.get(name, "")) > _MAX_FIELD:
             head.replace_header(name, head[name][:_MAX_FIELD])
-    # A line that is no field begins the body, with or without an empty line before it.
-    missed = str(head.get_payload())
-    return Part(head, data, head_end - len(missed) if missed else body, end)
+    return Part(head, data, body, end)
 
 
 def split(part: Part) -> Iterator[Part]:
