@@ -10,12 +10,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvprep.documents.layout.rows import Run
+from kvprep.documents.readers.painting import Fills
 from kvprep.documents.readers.pdfium_calls import address, calls
-from kvprep.documents.readers.scene import Ink, Point, ink_of
+from kvprep.documents.readers.scene import Ink, Point
 
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 _JUMP_BACK = 0.25
 _JUMP_AHEAD = 0.16
 _BASE_SHIFT = 0.12
+_MAX_KERNING = 0.06
 _MIDDLE_HEIGHT = 0.25
 _WORD = re.compile("[^ \t\r\n\x00\u00a0\u2002\u2003\u2009\u202f\u3000]+")
 # PDFium marks the hyphen at a line's end.
 _HYPHENS = {"\ufffe": "-", "\x02": "-"}
 _LINE_END = "\r\n\x00"
 _RIGHT_TO_LEFT = ("R", "AL")
+
+_Face = tuple[float, float, int, float, dict[str, float]]
+"""What a pen has of its font: cosine, sine and angle of its direction, printed size, widths met so far."""
 
 
 @dataclass(slots=True)
@@ -40,9 +45,9 @@ class Pen:
     sin: float
     angle: int
     size: float
-    ink: Ink
-    widths: dict[str, float] = field(repr=False)
+    widths: dict[str, float]
     """Advance of each character met so far, in points; shared by all text in the same font and size."""
+    ink: Ink
 
     def place(self, at: Point) -> Point:
         """Turn a point of the page into (along the base line, height of the base line)."""
@@ -92,7 +97,10 @@ class TextPage:
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._refs = ctypes.byref(self._x), ctypes.byref(self._y)
         self._pens: dict[int, Pen] = {}
-        self._widths: dict[tuple[float, ...], dict[str, float]] = {}
+        self._faces: dict[tuple[float, ...], _Face] = {}
+        self._fills = Fills()
+        self._matrix = _Matrix()
+        self._matrix_ref = ctypes.byref(self._matrix)
 
     def _characters(self, count: int) -> str:
         """Read one character for each index; PDFium's text as a whole leaves some out on a few pages."""
@@ -118,9 +126,13 @@ class TextPage:
 
     def _blank(self, start: int, end: int) -> tuple[bool, bool]:
         """Tell whether there is a blank that was drawn, and whether there is one that PDFium sees in a gap."""
-        blanks = [index for index in range(start, end) if self.text[index] not in _LINE_END]
-        drawn = any(self._of.Text_IsGenerated(self._page, index) != 1 for index in blanks)
-        return drawn, bool(blanks) and not drawn
+        has_blank = False
+        for index in range(start, end):
+            if self.text[index] not in _LINE_END:
+                if self._of.Text_IsGenerated(self._page, index) != 1:
+                    return True, False
+                has_blank = True
+        return False, has_blank
 
     def _pieces(self, start: int, end: int) -> Iterable[Glyphs]:
         pen = self._pen(start)
@@ -136,13 +148,13 @@ class TextPage:
             at_last = self._origin(last)
         start, base = pen.place(at_first)
         last_start, last_base = pen.place(at_last)
-        if abs(last_base - base) > _BASE_SHIFT * pen.size:
+        if abs(last_base - base) > _BASE_SHIFT * pen.size or not pen.size:
             return None
         try:
             expected = sum(map(pen.widths.__getitem__, self.text[first:last]))
         except KeyError:
             expected = sum([self._width(index, pen) for index in range(first, last)])
-        if abs(last_start - start - expected) > _JUMP_AHEAD * pen.size:
+        if not -_MAX_KERNING * (last - first) <= (last_start - start - expected) / pen.size <= _JUMP_AHEAD:
             return None
         end = last_start + self._width(last, pen)
         return Glyphs(Run(self._word(first, last + 1), start, end, base, pen.size, pen.angle), pen, at_first, at_last)
@@ -214,13 +226,21 @@ class TextPage:
         return pen
 
     def _new_pen(self, index: int, text_object: int) -> Pen:
-        font_size = self._of.Text_GetFontSize(self._page, index)
-        m = _Matrix(1, 0, 0, 1, 0, 0)
-        self._of.Text_GetMatrix(self._page, index, ctypes.byref(m))
-        angle = round(math.degrees(math.atan2(m.b, m.a))) % 360
-        turn = math.radians(angle)
-        size = abs(font_size) * math.hypot(m.c, m.d)
-        ink = ink_of(text_object) if text_object else Ink(0, None, 255)
-        font = self._of.TextObj_GetFont(text_object) if text_object else 0
-        widths = self._widths.setdefault((font or 0, font_size, m.a, m.b, m.c, m.d), {})
-        return Pen(text_object, math.cos(turn), math.sin(turn), angle, size, ink, widths)
+        of = self._of
+        m = self._matrix
+        if not of.Text_GetMatrix(self._page, index, self._matrix_ref):
+            m.a, m.b, m.c, m.d = 1.0, 0.0, 0.0, 1.0
+        font = of.TextObj_GetFont(text_object) if text_object else 0
+        key = (font, of.Text_GetFontSize(self._page, index), m.a, m.b, m.c, m.d)
+        face = self._faces.get(key)
+        if face is None:
+            face = self._faces[key] = _face(*key[1:])
+        mode = of.TextObj_GetTextRenderMode(text_object) if text_object else 0
+        colour, alpha = self._fills.colour(text_object) if text_object else (None, 255)
+        return Pen(text_object, *face, Ink(mode, colour, alpha))
+
+
+def _face(font_size: float, a: float, b: float, c: float, d: float) -> _Face:
+    angle = round(math.degrees(math.atan2(b, a))) % 360
+    turn = math.radians(angle)
+    return math.cos(turn), math.sin(turn), angle, abs(font_size) * math.hypot(c, d), {}

@@ -49,13 +49,31 @@ class _Matrix(ctypes.Structure):
     _fields_ = [(name, ctypes.c_float) for name in "abcdef"]
 
 
+class Fills:
+    """Reads the fill of objects, by handle, into memory that it owns; for one thread at a time."""
+
+    def __init__(self) -> None:
+        """Take the memory."""
+        self._read = calls().PageObj_GetFillColor
+        self._channels = (ctypes.c_uint * 4)()
+        self._refs = [ctypes.byref(self._channels, 4 * number) for number in range(4)]
+
+    def colour(self, handle: int) -> tuple[Colour | None, int]:
+        """Give an object's colour, unknown where it is a pattern, and its alpha from 0 to 255."""
+        if not self._read(handle, *self._refs):
+            return None, 255
+        red, green, blue, alpha = self._channels
+        return (red, green, blue), alpha
+
+
 def painting_of(page: "pypdfium2.PdfPage") -> Painting:
     """Walk over a page's objects once, into forms eight deep."""
     painting = Painting([], {})
+    fills = Fills()
     for order, (handle, kind, matrices) in enumerate(_objects(address(page.raw))):
         if kind == _TEXT:
             painting.text_orders[handle] = order
-        elif shape := _shape(handle, kind, order, matrices):
+        elif shape := _shape(handle, kind, order, matrices, fills):
             painting.shapes.append(shape)
     return painting
 
@@ -89,13 +107,13 @@ def _matrix(handle: int) -> _Matrix:
     return matrix
 
 
-def _shape(handle: int, kind: int, order: int, matrices: tuple[_Matrix, ...]) -> Shape | None:
+def _shape(handle: int, kind: int, order: int, matrices: tuple[_Matrix, ...], fills: Fills) -> Shape | None:
     box = _bounds(handle, matrices)
     if kind in (_IMAGE, _SHADING):
         return Shape(order, box, None, is_opaque=False, is_picture=kind == _IMAGE)
     if kind != _PATH or min(box[2] - box[0], box[3] - box[1]) < _MIN_SIDE or not _is_area(handle):
         return None
-    colour, alpha = fill_colour(handle)
+    colour, alpha = fills.colour(handle)
     if alpha == 0:
         return None
     is_rectangle = calls().Path_CountSegments(handle) <= _RECTANGLE_SEGMENTS
@@ -112,15 +130,6 @@ def _is_area(handle: int) -> bool:
     return bool(
         stroked.value and calls().PageObj_GetStrokeWidth(handle, ctypes.byref(width)) and width.value >= _MIN_SIDE
     )
-
-
-def fill_colour(handle: int) -> tuple[Colour | None, int]:
-    """Read an object's fill: its colour, unknown where it is a pattern, and its alpha from 0 to 255."""
-    red, green, blue, alpha = ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint()
-    refs = ctypes.byref(red), ctypes.byref(green), ctypes.byref(blue), ctypes.byref(alpha)
-    if not calls().PageObj_GetFillColor(handle, *refs):
-        return None, 255
-    return (red.value, green.value, blue.value), alpha.value
 
 
 def _bounds(handle: int, matrices: tuple[_Matrix, ...]) -> Box:

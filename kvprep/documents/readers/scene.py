@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal
-from kvprep.documents.readers.painting import Box, Painting, Shape, fill_colour
-from kvprep.documents.readers.pdfium_calls import calls
+from kvprep.documents.readers.painting import Box, Painting, Shape
 
 Point = tuple[float, float]
 
@@ -31,12 +30,6 @@ class Ink:
     def is_invisible(self) -> bool:
         """Whether it paints neither fill nor stroke."""
         return self.mode in (_INVISIBLE, _CLIP) or (self.alpha == 0 and self.mode == _FILLED)
-
-
-def ink_of(text_object: int) -> Ink:
-    """Read how a text object is painted, by its handle."""
-    colour, alpha = fill_colour(text_object)
-    return Ink(calls().TextObj_GetTextRenderMode(text_object), colour, alpha)
 
 
 class Scene:
