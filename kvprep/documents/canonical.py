@@ -40,6 +40,8 @@ _FULL_WIDTH = re.compile("[\uff01-\uff5e]+")
 _CJK = re.compile(
     "[\u1100-\u11ff\u2e80-\u2fff\u3001-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff5f-\uffdc\U00020000-\U0003ffff]"
 )
+_NO_TITLE = re.compile(r"\s*(?:file:|[a-z]:\\|\(?(?:anonymous|untitled|unspecified|unbenannt|sans titre)\)?\s*$)", re.I)
+"""Titles that programs write where the author gave none: the path of a temporary file, a word for nothing."""
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -139,8 +141,10 @@ def _joined_parts(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _title(metadata: str, text: str) -> str:
-    candidates = (*canonical_text(metadata).splitlines(), *text.splitlines())
-    for line in candidates:
-        if _LETTER.search(line):
-            return line.strip("# \t")[:_TITLE_LENGTH]
+    """Take the metadata's title unless a program made it up, or else the first words of the text."""
+    named = (line for line in canonical_text(metadata).splitlines() if not _NO_TITLE.match(line))
+    for line in (*named, *text.splitlines()):
+        for part in line.split("|") if line.startswith("|") else [line]:
+            if _LETTER.search(part):
+                return part.strip("# \t")[:_TITLE_LENGTH]
     return ""

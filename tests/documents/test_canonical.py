@@ -209,6 +209,11 @@ def test_the_document_says_what_it_is_and_where_it_came_from() -> None:
         (" \u200b\n", "--- \n# Lease #1\nmore", "Lease #1"),
         ("\x00\u202eLease", "text", "Lease"),
         ("", "123\n456", ""),
+        ("file:///C:/Users/me/Temp/tmp0001.htm", "Invoice 7", "Invoice 7"),
+        ("C:\\Temp\\letter.doc", "Letter", "Letter"),
+        ("(anonymous)", "Report", "Report"),
+        ("Untitled rooms", "Report", "Untitled rooms"),
+        ("", "| | Item | Price |\n| --- | --- | --- |", "Item"),
     ],
 )
 def test_the_title_is_the_metadata_or_the_first_line_with_letters(metadata: str, text: str, title: str) -> None:
