@@ -178,8 +178,10 @@ def _blank_between(left: Run, right: Run) -> bool:
     return left.guess_after and right.guess_before and gap > _GUESSED_BLANK * size
 
 
-def _without_doubles(runs: Sequence[Run]) -> list[Run]:
+def _without_doubles(runs: list[Run]) -> list[Run]:
     """Drop text drawn twice over itself, as some programs do to make it bold."""
+    if len({run.text for run in runs}) == len(runs):
+        return runs
     kept: list[Run] = []
     starts_of: dict[str, list[float]] = defaultdict(list)
     for run in runs:

@@ -99,6 +99,8 @@ class TextPage:
         self._pens: dict[int, Pen] = {}
         self._faces: dict[tuple[float, ...], _Face] = {}
         self._fills = Fills()
+        self._box = _Box()
+        self._box_ref = ctypes.byref(self._box)
         self._matrix = _Matrix()
         self._matrix_ref = ctypes.byref(self._matrix)
 
@@ -213,10 +215,12 @@ class TextPage:
         return width
 
     def _measured(self, index: int, pen: Pen) -> float:
-        box = _Box()
-        self._of.Text_GetLooseCharBox(self._page, index, ctypes.byref(box))
+        self._of.Text_GetLooseCharBox(self._page, index, self._box_ref)
+        box, at = self._box, self._origin(index)
+        if not pen.angle:
+            return float(box.right - at[0])
         ends = [pen.place((x, y))[0] for x in (box.left, box.right) for y in (box.bottom, box.top)]
-        return max(ends) - pen.place(self._origin(index))[0]
+        return max(ends) - pen.place(at)[0]
 
     def _pen(self, index: int) -> Pen:
         text_object = self._of.Text_GetTextObject(self._page, index) or 0

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal
 from kvprep.documents.readers.painting import Box, Painting, Shape
@@ -15,8 +15,7 @@ _BAND = 32.0
 """Height of the strips of the page, in points, by which shapes are found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
+class Ink(NamedTuple):
     """How a text object is painted."""
 
     mode: int
