@@ -16,7 +16,7 @@ from kvprep.documents.canonical import canonicalise
 from kvprep.documents.readers.docx import DocxReader
 from kvprep.documents.readers.number_formats import format_number
 from kvprep.errors import EmptyDocument
-from kvprep.types import CanonicalDocument
+from kvprep.types import CanonicalDocument, TextFinding
 
 
 def read(data: bytes) -> CanonicalDocument:
@@ -177,6 +177,12 @@ def test_a_label_stands_in_every_cell_that_its_merged_cell_covers() -> None:
     )
     head = "| Region | Item\\|s | Price |\n| --- | --- | --- |"
     assert text == f"{head}\n| North | lamp | 2 |\n| North | bulb | 3 |\n| Total | Total | 5 |"
+
+
+def test_what_stands_under_a_merged_cell_is_hidden_text() -> None:
+    row = plain("a", "b")
+    data = make.docx_of(f"<w:tbl><w:tr>{row}</w:tr><w:tr>{merged(COVERED, 'under')}{plain('c')}</w:tr></w:tbl>")
+    assert read(data).findings == (TextFinding("hidden-text", 5, "under a merged cell"),)
 
 
 def test_a_figure_of_a_merged_cell_stands_once() -> None:

@@ -110,6 +110,15 @@ def test_a_style_hides_text_and_shades_it() -> None:
     assert read(docx_bytes(document)).text == "Banner\n"
 
 
+def test_a_style_for_letters_brings_its_own_ground() -> None:
+    document = docx.Document()
+    for name, properties in (("Inverse", WHITE + BLUE), ("Ghost", WHITE)):
+        style = f'<w:style {nsdecls("w")} w:type="character" w:styleId="{name}"><w:name w:val="{name}"/>'
+        document.styles.element.append(parse_xml(f"{style}<w:rPr>{properties}</w:rPr></w:style>"))
+    add_xml(document, p(*(r(name, f'<w:rStyle w:val="{name}"/>') for name in ("Inverse", "Ghost"))))
+    assert read(docx_bytes(document)).text == "Inverse\n"
+
+
 def test_white_text_over_a_picture_a_box_or_a_table_style_stays_and_is_reported() -> None:
     anchor = '<w:r><w:drawing><wp:anchor behindDoc="1"/></w:drawing></w:r>'
     box = f"<w:r><w:pict><v:textbox><w:txbxContent>{p(r('boxed', WHITE))}</w:txbxContent></v:textbox></w:pict></w:r>"

@@ -177,7 +177,10 @@ class BodyReader:
         """Yield the blocks of each cell; of one that a merged cell covers, none."""
         for cell in row:
             blocks = list(self.blocks(cell.element, backdrop.under(cell.shading)))
-            yield blocks if cell.covered is Covered.NOT else []
+            if cell.covered is not Covered.NOT:
+                self._document.sight.count_hidden("under a merged cell", sum(len(block.text) for block in blocks))
+                blocks = []
+            yield blocks
 
 
 def _is_deleted(mark: "Element | None") -> bool:

@@ -1,6 +1,7 @@
 """Whether the text of a DOCX can be seen: hidden by a switch, too small, or in the colour of what lies behind it."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,16 @@ from kvprep.documents.readers.word.wordml import child_value, is_set, qn, whole_
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
+    Look = Mapping[str, Element]
+    """Properties that decide how a run looks, by their tags."""
+
 _LEAST = (
     ("w:sz", 4, "print smaller than two points"),  # half points
     ("w:w", 10, "print squeezed to less than a tenth"),  # per cent of the letters' width
 )
 """Property of a run, the least that a reader can see, and what is said of less."""
+_LOOK_NAMES = tuple("w:vanish w:sz w:w w:color w:shd w:highlight w14:textFill w14:textOutline".split())
+_LOOK = frozenset(map(qn, _LOOK_NAMES))
 SWITCH = "w:vanish"
 """The switch that hides a run, and what is drawn in it."""
 _FAINT = "text in the colour of the page"
@@ -54,16 +60,17 @@ class Sight:
     """Characters that stay although they have the colour of the page: something dark may lie between."""
     _shading_styles: dict[str, bool] = field(default_factory=dict)
     """Whether a table's style shades cells."""
+    _inherited: "dict[tuple[str, str], Look]" = field(default_factory=dict)
+    """What a run has that sets nothing itself, by its style and its paragraph's."""
 
     def hides(self, run: "Element", paragraph_style: str, backdrop: Backdrop) -> str:
         """Say why nobody sees the characters of a run, and count them; nothing where they are seen."""
-        reason = self._reason(run.find(qn("w:rPr")), paragraph_style, backdrop)
+        reason = _reason(self._look(run.find(qn("w:rPr")), paragraph_style), backdrop)
         num_characters = _num_characters(run) if reason else 0
         if reason == _FAINT:
             self.faint += num_characters
             return ""
-        if num_characters:
-            self.hidden[reason] += num_characters
+        self.count_hidden(reason, num_characters)
         # Blanks are never seen; they part words whatever their size and colour.
         return reason if num_characters or reason == SWITCH else ""
 
@@ -74,42 +81,33 @@ class Sight:
         switched_off = properties is not None and properties.get("hidden") in ("1", "true")
         if not switched_off and "visibility:hidden" not in style:
             return False
-        num_characters = sum(len(text.text or "") for text in drawn.iter(qn("w:t")))
-        if num_characters:
-            self.hidden["hidden drawing"] += num_characters
+        self.count_hidden("hidden drawing", sum(len(text.text or "") for text in drawn.iter(qn("w:t"))))
         return True
+
+    def count_hidden(self, reason: str, num_characters: int) -> None:
+        """Note that so many characters are left out, and why nobody sees them."""
+        if num_characters:
+            self.hidden[reason] += num_characters
 
     def hides_mark(self, properties: "Element | None", paragraph_style: str) -> bool:
         """Tell whether the mark at a paragraph's end is hidden, so that the next paragraph goes on in its line."""
-        return is_set(self._effective(properties, paragraph_style, "w:vanish"))
+        return is_set(self._look(properties, paragraph_style).get(qn("w:vanish")))
 
-    def _reason(self, properties: "Element | None", paragraph_style: str, backdrop: Backdrop) -> str:
-        if is_set(self._effective(properties, paragraph_style, "w:vanish")):
-            return SWITCH
-        for name, least, reason in _LEAST:
-            written = self._effective(properties, paragraph_style, name)
-            if written is not None and whole_number(written.get(qn("w:val")), least) < least:
-                return reason
-        if self._effective(properties, paragraph_style, "w14:textFill/w14:noFill") is not None:
-            outline = self._effective(properties, paragraph_style, "w14:textOutline/w14:solidFill")
-            return "" if outline is not None else "text without a colour"
-        colour = self._effective(properties, paragraph_style, "w:color")
-        letters = _hex(colour.get(qn("w:val"))) if colour is not None else None
-        behind = _behind_run(properties, backdrop)
-        if letters is None or not nearly_equal(letters, behind.colour):
-            return ""
-        return "text in the colour of its background" if behind.sure else _FAINT
+    def _look(self, properties: "Element | None", paragraph_style: str) -> "Look":
+        """Gather what decides how a run looks: its own properties, its style's, its paragraph's, the document's."""
+        key = (child_value(properties, "w:rStyle") or "", paragraph_style)
+        if key not in self._inherited:
+            self._inherited[key] = dict(self._from_styles(key))
+        if properties is None or not len(properties):
+            return self._inherited[key]
+        return {**self._inherited[key], **{child.tag: child for child in properties if child.tag in _LOOK}}
 
-    def _effective(self, properties: "Element | None", paragraph_style: str, name: str) -> "Element | None":
-        """Find a run's property: its own, its style's, its paragraph's, the document's."""
-        own = properties.find(qn(name)) if properties is not None else None
-        if own is not None:
-            return own
-        for style in (child_value(properties, "w:rStyle"), paragraph_style):
-            found = self.styles.find(style, f"w:rPr/{name}")
-            if found is not None:
-                return found
-        return self.styles.default(f"w:rPr/{name}")
+    def _from_styles(self, styles: tuple[str, ...]) -> "Iterator[tuple[str, Element]]":
+        for name in _LOOK_NAMES:
+            found = (self.styles.find(style, f"w:rPr/{name}") for style in styles)
+            element = next((hit for hit in found if hit is not None), self.styles.default(f"w:rPr/{name}"))
+            if element is not None:
+                yield qn(name), element
 
     def behind_paragraph(self, properties: "Element | None", style: str, backdrop: Backdrop) -> Backdrop:
         """Tell what lies behind a paragraph with these properties."""
@@ -136,12 +134,37 @@ def behind_page(root: "Element") -> Backdrop:
     return Backdrop(sure=not floats and root.find(qn("w:background")) is None)
 
 
-def _behind_run(properties: "Element | None", backdrop: Backdrop) -> Backdrop:
-    highlight = child_value(properties, "w:highlight")
-    if highlight and highlight != "none":
-        colour = parse_colour(highlight.lower())
+def _reason(look: "Look", backdrop: Backdrop) -> str:
+    if is_set(look.get(qn("w:vanish"))):
+        return SWITCH
+    for name, least, reason in _LEAST:
+        written = look.get(qn(name))
+        if written is not None and whole_number(written.get(qn("w:val")), least) < least:
+            return reason
+    if _has(look, "w14:textFill", "w14:noFill"):
+        return "" if _has(look, "w14:textOutline", "w14:solidFill") else "text without a colour"
+    colour = look.get(qn("w:color"))
+    letters = _hex(colour.get(qn("w:val"))) if colour is not None else None
+    if letters is None:
+        return ""
+    behind = _behind_run(look, backdrop)
+    if not nearly_equal(letters, behind.colour):
+        return ""
+    return "text in the colour of its background" if behind.sure else _FAINT
+
+
+def _has(look: "Look", name: str, child: str) -> bool:
+    element = look.get(qn(name))
+    return element is not None and element.find(qn(child)) is not None
+
+
+def _behind_run(look: "Look", backdrop: Backdrop) -> Backdrop:
+    highlight = look.get(qn("w:highlight"))
+    name = highlight.get(qn("w:val"), "none") if highlight is not None else "none"
+    if name != "none":
+        colour = parse_colour(name.lower())
         return Backdrop(colour) if colour else Backdrop(sure=False)
-    return backdrop.under(properties.find(qn("w:shd")) if properties is not None else None)
+    return backdrop.under(look.get(qn("w:shd")))
 
 
 def _hex(value: str | None) -> Colour | None:
