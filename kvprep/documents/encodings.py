@@ -4,11 +4,14 @@ A guess from a few accented letters is a lottery for any statistics; but German 
 letters that no single language has.
 """
 
+import itertools
 import re
 
 from kvprep.errors import UnreadableDocument
 
 _SAMPLE_BYTES = 512 * 1024
+_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_MAX_WORDS = 100_000
 # The common ones first: of two that explain the bytes the first one wins.
 _CANDIDATES = "cp1252 iso8859-15 cp1250 iso8859-2 cp1254 cp1257 mac-roman cp850 cp852 mac-latin2".split()
 _ALPHABETS = tuple(
@@ -57,11 +60,12 @@ def guess(data: bytes) -> str:
     Raises:
         UnreadableDocument: none fits.
     """
+    words = b" ".join(match.group() for match in itertools.islice(_WORD.finditer(data), _MAX_WORDS))
     for encoding in _CANDIDATES:
-        if _is_plausible(_decoded(data, encoding)):
+        if _is_plausible(_decoded(words, encoding)) and _decoded(data, encoding):
             return encoding
     for encoding, letters, least_share in _SCRIPTS:
-        text = _decoded(data, encoding)
+        text = _decoded(data, encoding)[:_SAMPLE_BYTES]
         if len(letters.findall(text)) > least_share * sum(char > "\x7f" for char in text):
             return encoding
     from charset_normalizer import from_bytes

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _MAX_STYLE_CHARS = 16 * 1024
 """Of one style attribute; longer ones carry pictures."""
+_READ = frozenset(
+    "background background-color background-image clip clip-path color display flex-direction font font-size "
+    "height left list-style list-style-type margin-left margin-top max-height max-width opacity overflow "
+    "overflow-x overflow-y position right bottom text-decoration text-decoration-line text-indent top "
+    "transform visibility white-space width".split()
+)
+"""Properties that decide whether text is seen and how lines break; the others are left aside at once."""
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.S)
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*((?:[^;(\"']|\([^)]*\)|\"[^\"]*\"|'[^']*')*)")
 _IMPORTANT = re.compile(r"\s*!\s*important\s*$")
@@ -33,9 +40,11 @@ class Declarations(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def parse_declarations(css: str) -> Declarations:
-    """Read the inside of a rule or of a style attribute; what makes no sense is left out."""
+    """Read the inside of a rule or of a style attribute; what makes no sense, or no difference here, is left out."""
     found = Declarations({}, {})
     for name, value in _DECLARATION.findall(css[:_MAX_STYLE_CHARS].lower()):
+        if name not in _READ:
+            continue
         plain = _IMPORTANT.sub("", value.strip())
         (found.normal if plain == value.strip() else found.important)[name] = plain
     return found
@@ -60,6 +69,8 @@ class _Rule:
     target: _Compound
     ancestors: tuple[_Compound, ...]
     """From the nearest one outwards."""
+    needs: frozenset[str]
+    """Tags and marks of the ancestors."""
     declarations: Declarations
 
     def matches(self, element: "Element") -> bool:
@@ -78,7 +89,7 @@ class Sheet:
         """Add the rules of one style element, after those that are there."""
         for selectors, body in _split_rules(_COMMENT.sub(" ", css)):
             declarations = parse_declarations(body)
-            for selector in selectors.split(","):
+            for selector in selectors.split(",") if any(declarations) else ():
                 self._add_rule(selector.split(), declarations)
 
     def style_of(self, element: "Element") -> dict[str, str]:
@@ -101,14 +112,18 @@ class Sheet:
         marks = [mark for compound in (target, *ancestors) for mark in compound.marks]
         num_ids = sum(mark.startswith("#") for mark in marks)
         num_tags = sum(compound.tag != "*" for compound in (target, *ancestors))
-        rule = _Rule((num_ids, len(marks) - num_ids, num_tags, self._count), target, tuple(ancestors), declarations)
+        needs = frozenset().union(*({*compound.marks, compound.tag} for compound in ancestors)) - {"*"}
+        rank = (num_ids, len(marks) - num_ids, num_tags, self._count)
+        rule = _Rule(rank, target, tuple(ancestors), needs, declarations)
         self._rules[max(target.marks, default=target.tag)].append(rule)
 
     def _matching(self, element: "Element") -> list[_Rule]:
         if not self._rules:
             return []
         keys = ("*", str(element.tag), *_marks(element))
-        rules = [rule for key in keys for rule in self._rules.get(key, ()) if rule.matches(element)]
+        tried = [rule for key in keys for rule in self._rules.get(key, ())]
+        around = _around(element) if any(rule.needs for rule in tried) else frozenset()
+        rules = [rule for rule in tried if rule.needs <= around and rule.matches(element)]
         return sorted(rules, key=lambda rule: rule.rank)
 
 
@@ -157,6 +172,14 @@ def _ancestors_match(element: "Element", wanted: tuple[_Compound, ...]) -> bool:
             return False
         parent = parent.getparent()
     return True
+
+
+def _around(element: "Element") -> frozenset[str]:
+    """Gather the tags and marks of all that an element stands in."""
+    around: set[str] = set()
+    for ancestor in element.iterancestors():
+        around |= {str(ancestor.tag), *_marks(ancestor)}
+    return frozenset(around)
 
 
 def _marks(element: "Element") -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kvprep.documents.readers.colours import WHITE, Colour, is_transparent, nearly_equal, parse_colour
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 Style = Mapping[str, str]
 """Properties and values, in lower case."""
 
+# Most elements have neither a style nor one of these, and look as what they stand in.
+_OWN_LOOKS = frozenset("a body del dialog font listing pre s strike textarea xmp".split())
+_ATTRIBUTES = frozenset("background bgcolor color hidden text".split())
 _LEAST_FONT_PX = 4 / 3
 """One point; nobody reads smaller print."""
 _FAR_PX = 999
@@ -48,17 +52,13 @@ class Look:
     @property
     def unseen(self) -> str:
         """Say why the element's own text is not seen; empty where it is."""
-        if self.invisible:
-            return "visibility: hidden"
-        if self.font_px < _LEAST_FONT_PX:
-            return "print smaller than a point"
-        if self.transparent or (self.colour and self.backdrop and nearly_equal(self.colour, self.backdrop)):
-            return "text in the colour of its background"
-        return ""
+        return _why_unseen(self)
 
 
 def look_of(element: "Element", style: Style, parent: Look) -> Look:
     """Work out how an element looks from its own style and its parent's look."""
+    if not style and element.tag not in _OWN_LOOKS and _ATTRIBUTES.isdisjoint(element.keys()):
+        return _inherited(parent)
     display = _display(element, style)
     colour = _colour_written(element, style)
     return Look(
@@ -72,6 +72,22 @@ def look_of(element: "Element", style: Style, parent: Look) -> Look:
         keeps_lines=_keeps_lines(element, style, parent),
         struck=parent.struck or element.tag in ("del", "s", "strike") or "line-through" in _decoration(style),
     )
+
+
+@lru_cache(maxsize=1024)
+def _inherited(parent: Look) -> Look:
+    return replace(parent, display="", gone="")
+
+
+@lru_cache(maxsize=1024)
+def _why_unseen(look: Look) -> str:
+    if look.invisible:
+        return "visibility: hidden"
+    if look.font_px < _LEAST_FONT_PX:
+        return "print smaller than a point"
+    if look.transparent or (look.colour and look.backdrop and nearly_equal(look.colour, look.backdrop)):
+        return "text in the colour of its background"
+    return ""
 
 
 def _display(element: "Element", style: Style) -> str:
