@@ -29,6 +29,8 @@ _MAX_STRANGE = 2
 _MAX_WRAP = 10
 _ALIGNED = 0.5
 _HEADING_SIZE = 1.15
+_HEADING_STEP = 1.8
+_HEADING_WORDS = 4
 
 
 @dataclass(slots=True)
@@ -123,10 +125,13 @@ def _step(above: Line, below: Line) -> float:
 def _begins_another(lines: Sequence[Line], region: _Region, index: int) -> bool:
     """Tell whether a line is a heading in larger letters than the rows above it, or the head of another table."""
     line = lines[index]
-    if len(line.cells) == 1:
-        rows = [anchor.size for anchor in region.anchors if not _is_like_a_head(anchor)]
-        return bool(rows) and line.size > _HEADING_SIZE * max(rows)
-    return _is_like_a_head(line) and not _is_in_head(lines, region.first, index)
+    if len(line.cells) > 1:
+        return _is_like_a_head(line) and not _is_in_head(lines, region.first, index)
+    rows = [anchor.size for anchor in region.anchors if not _is_like_a_head(anchor)]
+    if rows and line.size > _HEADING_SIZE * max(rows):
+        return True
+    apart = _step(lines[index - 1], line) > _HEADING_STEP and line.start < region.columns[0].end
+    return apart and _is_label(line.text) and len(line.cells[0].words) <= _HEADING_WORDS
 
 
 def _is_like_a_head(line: Line) -> bool:
