@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from kvprep.documents.base import Block, BlockKind
 
 _LONGEST_LABEL = 80
+_SHORT_ROW = 200
+"""Characters; a row of an arranged page that is no longer than this stands on one line."""
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -36,6 +38,18 @@ def titled_table(rows: Sequence[Sequence[str]], width: int) -> Iterator[Block]:
     for row in rows[:start]:
         yield Block(" ".join(" ".join(row).split()), BlockKind.LINE)
     yield Block(table(rows[start:]), BlockKind.TABLE)
+
+
+def arranged(cells: Iterable[Sequence[Block]]) -> Iterator[Block]:
+    """Write a row of a table that only arranges a page: short values side by side as one line, else cell by cell."""
+    filled = [blocks for blocks in cells if blocks]
+    texts = [blocks[0].text for blocks in filled if len(blocks) == 1 and blocks[0].kind is BlockKind.PARAGRAPH]
+    line = " ".join(texts)
+    if len(texts) == len(filled) > 1 and len(line) <= _SHORT_ROW and "\n" not in line:
+        yield Block(line, BlockKind.LINE)
+        return
+    for blocks in filled:
+        yield from blocks
 
 
 def cell_text(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
-from kvprep.documents.markdown import is_label
+from kvprep.documents.markdown import arranged, is_label
 from kvprep.documents.markdown import table as markdown_table
 from kvprep.documents.readers.web.flow import TextFlow
 from kvprep.errors import OversizedDocument
@@ -19,8 +19,6 @@ _MAX_CELLS = 2_000_000
 _MAX_COLUMN_SPAN = 64
 _LONG_CELL = 1000
 """Characters; a cell that holds more in several blocks is a part of a page rather than a value."""
-_SHORT_ROW = 200
-"""Characters; a row of an arranged page that is no longer than this stands on one line."""
 _BAR = re.compile(r"(?<!\\)\|")
 _SECTIONS = {"thead": 0, "tfoot": 2}
 
@@ -83,7 +81,7 @@ class OpenTable:
             yield from [Block(text, BlockKind.TABLE)] if text else []
             return
         for row in rows:
-            yield from _arranged(row)
+            yield from arranged([cell.flow.blocks for cell in row])
 
     def _holds_data(self, rows: Sequence[Sequence[Cell]]) -> bool:
         cells = [cell for row in rows for cell in row]
@@ -98,18 +96,6 @@ def _unmarked(block: Block) -> str:
         return block.text
     head, _, *rows = block.text.split("\n")
     return _BAR.sub(" ", " ".join((head, *rows))).replace("\\|", "|")
-
-
-def _arranged(row: Sequence[Cell]) -> Iterator[Block]:
-    """Give short values that stand side by side as one line, anything else cell by cell."""
-    cells = [cell.flow.blocks for cell in row if cell.flow.blocks]
-    texts = [blocks[0].text for blocks in cells if len(blocks) == 1 and blocks[0].kind is BlockKind.PARAGRAPH]
-    line = " ".join(texts)
-    if len(texts) == len(cells) > 1 and len(line) <= _SHORT_ROW and not any("\n" in text for text in texts):
-        yield Block(line, BlockKind.LINE)
-        return
-    for blocks in cells:
-        yield from blocks
 
 
 @dataclass(slots=True)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _MAX_COLUMNS = 256
 """Word has 63 at most; a wider table would be blanks for the most part."""
 _MAX_SPAN = 64
-_SHORT_ROW = 200
-"""Characters; a row of an arranged page that is no longer than this stands on one line."""
 
 
 class Covered(Enum):
@@ -105,18 +103,6 @@ def grid_blocks(rows: Sequence[Row], grid: Sequence[Sequence[str]]) -> Iterator[
         yield from [Block(text)] if text else []
     if is_table:
         yield Block(table(filled), BlockKind.TABLE)
-
-
-def arranged(cells: Iterable[Sequence[Block]]) -> Iterator[Block]:
-    """Give short values that stand side by side as one line, anything else cell by cell."""
-    filled = [blocks for blocks in cells if blocks]
-    texts = [blocks[0].text for blocks in filled if len(blocks) == 1 and blocks[0].kind is BlockKind.PARAGRAPH]
-    line = " ".join(texts)
-    if len(texts) == len(filled) > 1 and len(line) <= _SHORT_ROW and "\n" not in line:
-        yield Block(line, BlockKind.LINE)
-        return
-    for blocks in filled:
-        yield from blocks
 
 
 def _cells(row: "Element", start: int) -> Iterator[Cell]:
