@@ -56,6 +56,13 @@ def test_ubl_becomes_labelled_lines_and_tables(root: str, kind: str) -> None:
     assert read(make.ubl(root)).text == UBL_TEXT.format(kind=kind)
 
 
+def test_an_account_of_a_ubl_invoice_is_an_iban_only_if_it_looks_like_one() -> None:
+    account = b"<a:PaymentMeans><a:PayeeFinancialAccount><b:ID>%s</b:ID></a:PayeeFinancialAccount></a:PaymentMeans>"
+    for written, label in ((b"NO9386011117947", "IBAN"), (b"1234567-8", "Account number")):
+        text = read(make.ubl().replace(b"<a:TaxTotal>", account % written + b"<a:TaxTotal>")).text
+        assert f"\n{label}: {written.decode()}\n" in text
+
+
 def test_an_order_is_called_an_order() -> None:
     data = make.cii().replace(b"rsm:CrossIndustryInvoice", b"rsm:SCRDMCCBDACIOMessageStructure")
     assert read(data).text.startswith("Order number: RE-2024/17\n")
@@ -108,7 +115,8 @@ def test_files_inside_become_members_and_are_named_in_the_text() -> None:
         Member("plan.pdf", 13, b"%PDF-1.4 plan"),
         Member("plan (2).pdf", 13, b"%PDF-1.4 plan"),
     )
-    assert "AttachmentBinaryObject[1]: 13 bytes (filename ../plan.pdf, mimeCode application/pdf)\n" in document.text
+    told = "13 bytes (filename ../plan.pdf, mimeCode application/pdf)"
+    assert f"## Supporting documents\n\n| File |\n| --- |\n| {told}; {told} |\n" in document.text
     with pytest.raises(OversizedDocument):
         EInvoiceReader().read(make.cii(more=element), Limits(expanded_bytes=10))
 

@@ -71,6 +71,7 @@ _HEAD = (
                 "ApplicableHeaderTradeSettlement/*[self::InvoiceCurrencyCode or self::OrderCurrencyCode]",
             ),
             Term("Tax currency", "ApplicableHeaderTradeSettlement/TaxCurrencyCode"),
+            Term("Buyer's account", "ApplicableHeaderTradeSettlement/ReceivableSpecifiedTradeAccountingAccount/ID"),
             Term("Buyer reference", "ApplicableHeaderTradeAgreement/BuyerReference"),
             *_reference("Purchase order", "ApplicableHeaderTradeAgreement/BuyerOrderReferencedDocument"),
             *_reference("Sales order", "ApplicableHeaderTradeAgreement/SellerOrderReferencedDocument"),
@@ -100,6 +101,7 @@ _PARTIES = (
     _party("Seller", f"{_AGREEMENT}/SellerTradeParty", is_printed=True),
     _party("Tax representative", f"{_AGREEMENT}/SellerTaxRepresentativeTradeParty"),
     _party("Buyer", f"{_AGREEMENT}/BuyerTradeParty", is_printed=True),
+    _party("Requisitioner", f"{_AGREEMENT}/BuyerRequisitionerTradeParty"),
     _party("Invoicee", f"{_SETTLEMENT}/InvoiceeTradeParty"),
     _party("Delivery", f"{_DELIVERY}/ShipToTradeParty"),
     _party("Ship-from", f"{_DELIVERY}/ShipFromTradeParty"),
@@ -119,6 +121,9 @@ _ITEMS = Section(
         Term("Origin", "SpecifiedTradeProduct/OriginTradeCountry/ID"),
         Term("Note", "AssociatedDocumentLineDocument/IncludedNote"),
         Term("Period", "SpecifiedLineTradeSettlement/BillingSpecifiedPeriod"),
+        Term("Classification", "SpecifiedTradeProduct/DesignatedProductClassification"),
+        Term("Order line", "SpecifiedLineTradeAgreement/BuyerOrderReferencedDocument/LineID"),
+        Term("Buyer's account", "SpecifiedLineTradeSettlement/ReceivableSpecifiedTradeAccountingAccount/ID"),
         Term("Quantity", "SpecifiedLineTradeDelivery/*[self::BilledQuantity or self::RequestedQuantity]"),
         Term("Packages", "SpecifiedLineTradeDelivery/PackageQuantity"),
         Term("Gross price", "SpecifiedLineTradeAgreement/GrossPriceProductTradePrice/ChargeAmount"),
@@ -136,6 +141,20 @@ _ITEMS = Section(
         Term("Amount", f"SpecifiedLineTradeSettlement/{_SUMS}/LineTotalAmount", Printed.AMOUNT),
     ),
     "Line items",
+)
+
+_DOCUMENTS = Section(
+    f"{_AGREEMENT}/AdditionalReferencedDocument",
+    (
+        Term("Document", _ID),
+        Term("Type", "TypeCode"),
+        Term("Reference type", "ReferenceTypeCode"),
+        Term("Description", "Name"),
+        Term("Date", f"*[self::FormattedIssueDateTime or self::IssueDateTime]/{_DATE}"),
+        Term("Location", "URIID"),
+        Term("File", "AttachmentBinaryObject"),
+    ),
+    "Supporting documents",
 )
 
 _ALLOWANCES = Section(
@@ -178,6 +197,7 @@ _TAXES = Section(
         Term("Tax amount", "CalculatedAmount", Printed.AMOUNT),
         Term("Exemption", "ExemptionReason"),
         Term("Exemption code", "ExemptionReasonCode"),
+        Term("Tax date", "TaxPointDate"),
         Term("Due date type", "DueDateTypeCode"),
     ),
     "Taxes",
@@ -218,6 +238,8 @@ _PAYMENT = (
             Term("BIC", "PayeeSpecifiedCreditorFinancialInstitution/BICID"),
             Term("Bank code", "PayeeSpecifiedCreditorFinancialInstitution/GermanBankleitzahlID"),
             Term("Bank", "PayeeSpecifiedCreditorFinancialInstitution/Name"),
+            Term("Card number", "ApplicableTradeSettlementFinancialCard/ID"),
+            Term("Card holder", "ApplicableTradeSettlementFinancialCard/CardholderName"),
             Term("Payer IBAN", "PayerPartyDebtorFinancialAccount/IBANID"),
             Term("Payer BIC", "PayerSpecifiedDebtorFinancialInstitution/BICID"),
             Term("Payer bank", "PayerSpecifiedDebtorFinancialInstitution/Name"),
@@ -243,5 +265,5 @@ _PROFILE = Section(
     ),
 )
 
-SECTIONS = (*_HEAD, *_PARTIES, _ITEMS, _ALLOWANCES, _SERVICES, _TAXES, _TOTALS, *_PAYMENT, _PROFILE)
+SECTIONS = (*_HEAD, *_PARTIES, _ITEMS, _ALLOWANCES, _SERVICES, _TAXES, _TOTALS, *_PAYMENT, _DOCUMENTS, _PROFILE)
 """In the order of the text. What none of them names follows after, by its path."""

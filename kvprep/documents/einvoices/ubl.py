@@ -6,6 +6,8 @@ _VAT_ID = "PartyTaxScheme[TaxScheme/ID='VAT']/CompanyID"
 _TAX_ID = "PartyTaxScheme[not(TaxScheme/ID='VAT')]/CompanyID"
 # The usual names of the schemes; a label says what they say.
 _SCHEME = ("../TaxScheme/ID[.='VAT' or .='FC' or .='TAX']",)
+# UBL gives every kind of account one place; an IBAN begins with the two letters of a country.
+_IS_IBAN = "translate(substring(normalize-space(.), 1, 2), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '') = ''"
 _ITEM = "*[self::InvoiceLine or self::CreditNoteLine]"
 
 
@@ -77,6 +79,7 @@ _HEAD = (
             Term("Delivery date", "Delivery/ActualDeliveryDate"),
             Term("Billing period start", "InvoicePeriod/StartDate"),
             Term("Billing period end", "InvoicePeriod/EndDate"),
+            Term("Billing period code", "InvoicePeriod/DescriptionCode"),
             Term("Note", "Note"),
         ),
     ),
@@ -110,6 +113,9 @@ _ITEMS = Section(
         Term("Origin", "Item/OriginCountry/IdentificationCode"),
         Term("Note", "Note"),
         Term("Period", "InvoicePeriod"),
+        Term("Classification", "Item/CommodityClassification/ItemClassificationCode"),
+        Term("Order line", "OrderLineReference/LineID"),
+        Term("Buyer's account", "AccountingCost"),
         Term("Quantity", "*[self::InvoicedQuantity or self::CreditedQuantity]"),
         Term("Price allowance", "Price/AllowanceCharge"),
         Term("Net price", "Price/PriceAmount"),
@@ -121,6 +127,18 @@ _ITEMS = Section(
         Term("Amount", "LineExtensionAmount", Printed.AMOUNT),
     ),
     "Line items",
+)
+
+_DOCUMENTS = Section(
+    "AdditionalDocumentReference",
+    (
+        Term("Document", "ID"),
+        Term("Type", "DocumentTypeCode"),
+        Term("Description", "DocumentDescription"),
+        Term("Location", "Attachment/ExternalReference/URI"),
+        Term("File", "Attachment/EmbeddedDocumentBinaryObject"),
+    ),
+    "Supporting documents",
 )
 
 _ALLOWANCES = Section(
@@ -176,9 +194,13 @@ _PAYMENT = (
             Term("Payment means", "PaymentMeansCode"),
             Term("Payment reference", "PaymentID"),
             Term("Due date", "PaymentDueDate"),
-            Term("IBAN", "PayeeFinancialAccount/ID", Printed.NUMBER),
+            Term("IBAN", f"PayeeFinancialAccount/ID[{_IS_IBAN}]", Printed.NUMBER),
+            Term("Account number", f"PayeeFinancialAccount/ID[not({_IS_IBAN})]"),
             Term("Account name", "PayeeFinancialAccount/Name"),
             Term("BIC", "PayeeFinancialAccount/FinancialInstitutionBranch/ID"),
+            Term("Card number", "CardAccount/PrimaryAccountNumberID"),
+            Term("Card network", "CardAccount/NetworkID"),
+            Term("Card holder", "CardAccount/HolderName"),
             Term("Direct debit mandate", "PaymentMandate/ID"),
             Term("Payer IBAN", "PaymentMandate/PayerFinancialAccount/ID"),
         ),
@@ -195,5 +217,5 @@ _PROFILE = Section(
     ),
 )
 
-SECTIONS = (*_HEAD, *_PARTIES, _ITEMS, _ALLOWANCES, _TAXES, _TOTALS, *_PAYMENT, _PROFILE)
+SECTIONS = (*_HEAD, *_PARTIES, _ITEMS, _ALLOWANCES, _TAXES, _TOTALS, *_PAYMENT, _DOCUMENTS, _PROFILE)
 """In the order of the text. What none of them names follows after, by its path."""
