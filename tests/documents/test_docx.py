@@ -101,6 +101,17 @@ def test_a_deleted_paragraph_mark_joins_its_paragraphs() -> None:
     assert text_of(p(r("one"), properties=mark), p(r(" line")), p(r("more"))) == "one line\n\nmore"
 
 
+def test_no_paragraph_runs_on_past_its_cell_its_box_a_table_or_the_end() -> None:
+    def open_ended(*runs: str) -> str:
+        return p(*runs, properties='<w:rPr><w:del w:id="1" w:author="a"/></w:rPr>')
+
+    box = f"<w:r><w:pict><v:textbox><w:txbxContent>{open_ended(r('boxed'))}</w:txbxContent></v:textbox></w:pict></w:r>"
+    table = tbl([open_ended(r("a")), p(r("b"))], [p(r("c")), p(r("d"))])
+    assert text_of(open_ended(r("one "), box), p(r("two")), open_ended(r("three")), table, open_ended(r("end"))) == (
+        "boxed\n\none two\n\nthree\n\n| a | b |\n| --- | --- |\n| c | d |\n\nend"
+    )
+
+
 def test_controls_links_and_fields_show_their_content() -> None:
     field = (
         '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>REF x</w:instrText></w:r>'

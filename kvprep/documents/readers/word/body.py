@@ -68,24 +68,37 @@ class BodyReader:
         """Yield the blocks of the whole part."""
         body = root.find(qn("w:body"))
         yield from self._next_section()
-        yield from self.blocks(root if body is None else body, behind_page(root))
+        yield from self._story(root if body is None else body, behind_page(root))
         # The last section has no paragraph that ends it, nor has one whose end is left out of the text.
         yield from self._section.footers
         for section in self._sections:
             yield from section.headers
             yield from section.footers
 
-    def blocks(self, container: "Element", backdrop: Backdrop) -> Iterator[Block]:
-        """Yield the blocks of a body, a cell, a text box, a note, a header."""
+    def _story(self, container: "Element", backdrop: Backdrop) -> Iterator[Block]:
+        """Yield the blocks of a body, a cell, a text box, a note, a header: no paragraph goes on past its end."""
+        around, self._carried = self._carried, []
+        yield from self._blocks(container, backdrop)
+        yield from self._end_line()
+        self._carried = around
+
+    def _blocks(self, container: "Element", backdrop: Backdrop) -> Iterator[Block]:
         for child in container:
             if child.tag == qn("w:p"):
                 yield from self._paragraph(child, backdrop)
             elif child.tag == qn("w:tbl"):
+                yield from self._end_line()
                 yield from self._table(child, backdrop)
             elif child.tag in WRAPPERS:
-                yield from self.blocks(child, backdrop)
+                yield from self._blocks(child, backdrop)
             elif child.tag == qn("mc:AlternateContent"):
-                yield from self.blocks(chosen(child), backdrop)
+                yield from self._blocks(chosen(child), backdrop)
+
+    def _end_line(self) -> Iterator[Block]:
+        """Yield what waits for a paragraph to go on in, where there is none."""
+        text = Line(self._carried).text()
+        self._carried = []
+        yield from [Block(text)] if text else []
 
     def _next_section(self) -> Iterator[Block]:
         yield from self._section.footers
@@ -95,7 +108,7 @@ class BodyReader:
     def note_blocks(self) -> Iterator[Block]:
         """Yield the notes that the text referred to; a note may refer to further ones."""
         for mark, note in self._document.notes.referred:
-            text = " ".join(block.text for block in self.blocks(note, Backdrop()))
+            text = " ".join(block.text for block in self._story(note, Backdrop()))
             if text:
                 yield Block(f"{mark}: {text}")
 
@@ -146,7 +159,7 @@ class BodyReader:
         """Yield what hangs on a paragraph, and does not stand in its line."""
         if element.tag == qn("w:txbxContent"):
             # A box may have a colour of its own, or none over a picture.
-            yield from self.blocks(element, Backdrop(sure=False))
+            yield from self._story(element, Backdrop(sure=False))
         elif element.tag == qn("v:textpath"):
             text = " ".join(element.get("string", "").split())
             yield from [Block(text)] if text else []
@@ -177,7 +190,7 @@ class BodyReader:
     def _cells(self, row: Row, backdrop: Backdrop) -> Iterator[list[Block]]:
         """Yield the blocks of each cell; of one that a merged cell covers, none."""
         for cell in row:
-            blocks = list(self.blocks(cell.element, backdrop.under(cell.shading)))
+            blocks = list(self._story(cell.element, backdrop.under(cell.shading)))
             if cell.covered is not Covered.NOT:
                 self._document.sight.count_hidden("under a merged cell", sum(len(block.text) for block in blocks))
                 blocks = []
