@@ -229,7 +229,10 @@ class Assistant:
             if exists(path) and (read := self._read(path)) is not None:
                 return read.content_hash, read.text
         if record is None:
-            raise NotFound(f"{name}: its source is gone and its text is not readable", hint="Ingest it again.")
+            raise NotFound(
+                f"{name}: its file is gone, or holds no such document, and its text is not readable",
+                hint="Check the path; `kvprep text` shows what a file holds.",
+            )
         return record.content_hash, record.text
 
     def _record_or_none(self, document: ContentHash | None) -> DocumentRecord | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from desk import HEAD, Desk, greedy
+from document_makers import mail
 
 from kvprep.answers import AnswerReport, Assistant
 from kvprep.errors import DocumentError, NotFound
@@ -14,6 +15,7 @@ from kvprep.reuse import load
 from kvprep.types import MissReason
 
 QUESTION = "When is it due?"
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 def _assistant(desk: Desk, **settings: Any) -> Assistant:
@@ -180,3 +182,40 @@ def test_what_does_not_exist_or_cannot_be_read_is_an_error(desk: Desk, path: Pat
         _ask(desk, "nothing of this name")
     with pytest.raises(DocumentError, match="empty"):
         _ask(desk, desk.write("empty.txt", ""))
+
+
+@pytest.fixture
+def attached(desk: Desk) -> Path:
+    """An attachment of a mail that is stored."""
+    (desk.folder / "mail.eml").write_bytes(mail("Dear Bob.", {"lease.txt": HEAD.encode()}))
+    desk.ingest()
+    return desk.folder / "mail.eml" / "lease.txt"
+
+
+def test_an_attachment_is_answered_from_the_cache(desk: Desk, attached: Path) -> None:
+    assert _ask(desk, attached).result == "hit"
+
+
+def test_an_attachment_of_an_edited_mail_is_answered_from_the_mail_as_it_is_now(desk: Desk, attached: Path) -> None:
+    attached.parent.write_bytes(mail("Dear Bob.", {"lease.txt": b"The rent is 6."}))
+    report = _ask(desk, attached)
+    assert (report.result, report.reason) == ("miss", str(MissReason.STALE))
+    assert report.answer == _cold_answer(desk, "The rent is 6.")
+
+
+def test_an_attachment_that_was_never_stored_is_answered_cold(desk: Desk, path: Path) -> None:
+    (desk.folder / "new.eml").write_bytes(mail("Dear Bob.", {"lease.txt": b"The rent is 6.", "photo.png": PICTURE}))
+    report = _ask(desk, desk.folder / "new.eml" / "lease.txt")
+    assert (report.result, report.reason) == ("miss", str(MissReason.ABSENT))
+    assert report.answer == _cold_answer(desk, "The rent is 6.")
+    with pytest.raises(DocumentError, match="photo.png: unsupported"):
+        _ask(desk, desk.folder / "new.eml" / "photo.png")
+    with pytest.raises(NotFound):
+        _ask(desk, desk.folder / "new.eml" / "nothing.txt")
+
+
+def test_an_attachment_that_vanished_is_answered_from_its_stored_text(desk: Desk, attached: Path) -> None:
+    warm = _ask(desk, attached)
+    attached.parent.write_bytes(mail("Dear Bob, the lease follows.", {}))
+    report = _ask(desk, attached)
+    assert (report.reason, report.answer) == (str(MissReason.STALE), warm.answer)

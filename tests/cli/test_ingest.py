@@ -1,8 +1,10 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from document_makers import mail
 
 from kvprep.store.store import Store
 
@@ -121,3 +123,32 @@ def test_readers_start_before_the_key_is_read(run, sources: Path, monkeypatch: p
     run("ingest", sources)
     run("ask", sources / "lease.txt", "Who?", "--max-new-tokens", 1)
     assert order == ["cage", "key", "cage", "key"]
+
+
+def test_attachments_are_items_with_paths_of_their_own(json_of, sources: Path) -> None:
+    (sources / "mail.eml").write_bytes(mail("Dear Bob.", {"terms.txt": b"Thirty days."}))
+    items = {item["source"]: item["outcome"] for item in json_of("ingest", sources)["items"]}
+    assert items[f"{sources}/mail.eml/terms.txt"] == items[f"{sources}/mail.eml"] == "ingested"
+
+
+def test_what_an_upgrade_read_again_is_said(run, json_of, stocked: Path, store: Path, tmp_path: Path) -> None:
+    with Store.open(store, key_file=tmp_path / "key") as opened:
+        namespace = opened.namespace("default")
+        for _, record in list(namespace.all_documents()):
+            older = tuple(replace(source, canonicaliser="canon 0") for source in record.sources)
+            namespace.put_document(replace(record, sources=older))
+    documents = json_of("ingest", stocked)["documents"]
+    assert (documents["unchanged"], documents["reread"], documents["reread_changed"]) == (2, 2, 0)
+    assert "read again" not in run("ingest", stocked).stdout
+
+
+@pytest.mark.parametrize("setting", ["flag", "file"])
+def test_what_hides_text_is_refused_by_flag_or_setting(run, store: Path, sources: Path, json_of, setting: str) -> None:
+    (sources / "lease.txt").write_text("The rent is 5.\U000e0036")
+    run("init")
+    if setting == "file":
+        (store / "kvprep.toml").write_text("[ingest]\nrefuse_hidden = true\n")
+    flags = ("--refuse-hidden",) if setting == "flag" else ()
+    items = {Path(i["source"]).name: i for i in json_of("ingest", *flags, sources, exit_code=3)["items"]}
+    assert (items["lease.txt"]["outcome"], items["lease.txt"]["reason"]) == ("skipped", "hidden-text")
+    assert items["invoice.txt"]["outcome"] == "ingested"

@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 
 import pytest
+from document_makers import mail
 
 
 def names(json_of) -> set[str]:
@@ -14,6 +15,14 @@ def test_one_document_goes_and_the_other_stays(run, json_of, stocked: Path, flag
     assert (facts["entries"], facts["documents"]) == (1, 1)
     assert facts["bytes"] > 0
     assert names(json_of) == {"invoice.txt"}
+
+
+def test_a_file_stands_for_all_that_it_holds(run, json_of, stocked: Path) -> None:
+    (stocked / "mail.eml").write_bytes(mail("Dear Bob.", {"terms.txt": b"Thirty days.", "note.md": b"# Note"}))
+    run("ingest", stocked)
+    assert json_of("invalidate", "--source", stocked / "mail.eml" / "note.md")["documents"] == 1
+    assert json_of("invalidate", "--source", stocked / "mail.eml")["documents"] == 2
+    assert names(json_of) == {"invoice.txt", "lease.txt"}
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(json_of, stocked: Path) -> None:

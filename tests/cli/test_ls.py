@@ -45,3 +45,13 @@ def test_another_namespace_shows_nothing_and_an_absent_one_is_an_error(run, json
     run("ingest", "--namespace", "alpha", stocked / "lease.txt")
     assert len(json_of("ls", "--namespace", "alpha")["documents"]) == 1
     assert run("ls", "--namespace", "beta").exit_code == 1
+
+
+def test_a_document_of_which_a_source_hides_text_is_marked(run, json_of, stocked: Path) -> None:
+    lease = (stocked / "lease.txt").read_text()
+    (stocked / "hiding.txt").write_text(lease.replace("4,000", "4,000\U000e0036"))
+    run("ingest", stocked)
+    assert [d["hides_text"] for d in json_of("ls")["documents"]] == [False, True]
+    assert "fresh, hides text" in run("ls").stdout
+    run("ingest", "--refuse-hidden", stocked)
+    assert [d["hides_text"] for d in json_of("ls")["documents"]] == [False, False]

@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+from document_makers import mail
+
 
 def test_a_document_answers_to_path_title_and_beginning_of_its_id(json_of, stocked: Path) -> None:
     by_path = json_of("show", stocked / "lease.txt")
@@ -34,8 +37,40 @@ def test_the_history_reaches_back_to_the_first_version(run, json_of, stocked: Pa
     assert "version   document" in run("show", "--history", stocked / "lease.txt").stdout
 
 
-def test_findings_are_listed(run, stocked: Path) -> None:
-    assert "finding   where" in run("show", "--findings", stocked / "lease.txt").stdout
+def test_findings_are_listed_by_source(run, json_of, stocked: Path) -> None:
+    lease = stocked / "lease.txt"
+    (stocked / "copy.txt").write_text(lease.read_text().replace("yearly", "year\u00adly"))
+    run("ingest", stocked)
+    (finding,) = json_of("show", "--findings", lease)["findings"]
+    assert (finding["kind"], finding["count"], finding["source"]) == ("hidden-characters", 1, str(stocked / "copy.txt"))
+    assert str(stocked / "copy.txt") in run("show", "--findings", lease).stdout.split("finding")[1]
+
+
+@pytest.fixture
+def letter(run, stocked: Path) -> Path:
+    """A stored mail, with a document and a picture attached."""
+    path = stocked / "mail.eml"
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(99)
+    path.write_bytes(mail("Dear Bob.", {"terms.txt": b"Thirty days.", "photo.png": picture}))
+    run("ingest", stocked)
+    return path
+
+
+def test_a_mail_shows_its_family(run, json_of, letter: Path) -> None:
+    terms = json_of("show", letter / "terms.txt")
+    assert json_of("show", letter)["family"] == [
+        {"source": f"{letter}/terms.txt", "name": "terms.txt", "bytes": 12, "document": terms["document"]},
+        {"source": f"{letter}/photo.png", "name": "photo.png", "bytes": 107, "document": None},
+    ]
+    printed = " ".join(run("show", letter).stdout.split())
+    assert f"terms.txt 12 B {terms['document'][:12]} photo.png 107 B" in printed
+
+
+def test_an_attachment_shows_what_it_is_inside_of(run, json_of, letter: Path) -> None:
+    facts = json_of("show", letter / "terms.txt")
+    assert [(s["path"], s["container"]) for s in facts["sources"]] == [(f"{letter}/terms.txt", str(letter))]
+    assert facts["family"] == []
+    assert f"inside 1  {letter}\n" in run("show", letter / "terms.txt").stdout
 
 
 def test_a_name_that_nothing_answers_to_is_an_error_with_a_hint(run, stocked: Path) -> None:

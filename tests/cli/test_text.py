@@ -2,6 +2,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from document_makers import mail
+
 
 def test_the_text_of_one_file_is_printed_alone(run, sources: Path) -> None:
     result = run("text", sources / "lease.txt")
@@ -48,3 +50,23 @@ def test_a_name_that_would_steer_the_terminal_is_shown_as_an_escape(run, sources
     result = run("text", sources)
     assert "\x1b" not in result.stderr
     assert "\\x1b[2Jevil.txt" in result.stderr
+
+
+def test_what_is_attached_to_a_mail_follows_it(run, lines_of, sources: Path) -> None:
+    path = sources / "mail.eml"
+    path.write_bytes(mail("Dear Bob.", {"terms.txt": b"Thirty days.", "photo.png": b"\x89PNG\r\n\x1a\n" + bytes(92)}))
+    printed = run("text", path)
+    assert f"==> {path} <==\nFrom:" in printed.stdout
+    assert printed.stdout.endswith(f"==> {path}/terms.txt <==\nThirty days.\n")
+    assert f"{path}/photo.png: unsupported: no reader takes a picture" in printed.stderr
+    letter, terms, photo = lines_of("text", path, exit_code=3)
+    assert letter["members"] == [{"name": "terms.txt", "bytes": 12}, {"name": "photo.png", "bytes": 100}]
+    assert (terms["source"], terms["text"], terms["members"]) == (f"{path}/terms.txt", "Thirty days.\n", [])
+    assert (photo["outcome"], photo["reason"]) == ("skipped", "unsupported")
+
+
+def test_globs_leave_out_attachments_too(lines_of, sources: Path) -> None:
+    path = sources / "mail.eml"
+    path.write_bytes(mail("Dear Bob.", {"terms.txt": b"Thirty days.", "note.md": b"# Note"}))
+    found = lines_of("text", "--exclude", "*.md", "--include", "*.eml", sources)
+    assert [facts["source"] for facts in found] == [str(path), f"{path}/terms.txt"]
