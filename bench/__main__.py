@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import codec, ingest, machine, reading, report, start, warm
+from bench import codec, ingest, lookup, machine, reading, report, start, warm
 from bench.corpus.files import corpus_folder
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
@@ -51,6 +51,12 @@ def _measure(work: Path) -> None:
     folder, store = start.fill(work)
     results["start"] = start.measure(folder, store)
     _end(results, start.targets(results["start"], start.loads_torch(folder, store)))
+
+    _begin(results, "look-up")
+    with Store.create(work / "lookup-store") as opened:
+        prefixes = lookup.fill(opened.namespace("default"))
+        found = lookup.measure(opened.namespace("default"), opened.path / "index.sqlite", prefixes)
+        _end(results, lookup.targets(found))
 
     if (corpus := corpus_folder()).is_dir():
         _begin(results, "reading")

@@ -1,6 +1,7 @@
 """What the store already has of a prefix, checked before it is relied on."""
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from kvprep.reuse.load import clip
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
 from kvprep.types import EntryId, ModelIdentity, Piece, TokenIds
+
+_TRIED = 32
+"""Entries that are opened before a prefix counts as not stored; all but the first are for when one is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class StoredPrefixes:
             for tail, _, ident in self.namespace.index.tails_after(parent):
                 if tail == hashes[full] and (found := self._checked(ident, token_ids, len(token_ids))):
                     return found
-        for match in self.namespace.index.longest_match(hashes[:full]):
+        for match in islice(self.namespace.index.longest_match(hashes[:full]), _TRIED):
             if found := self._checked(match.entry, token_ids, match.num_blocks * self.block_size):
                 return found
         return StoredPrefix(0)
@@ -64,7 +68,7 @@ class StoredPrefixes:
         """Find the longest stored prefix of a prompt that goes on after it: whole blocks, and a short last one."""
         hashes = self.namespace.block_hashes(self.model.fingerprint, token_ids, self.block_size)
         usable = (len(token_ids) - 1) // self.block_size
-        matches = self.namespace.index.longest_match(hashes[:usable])
+        matches = list(islice(self.namespace.index.longest_match(hashes[:usable]), _TRIED))
         blocks = matches[0].num_blocks if matches else 0
         parent = hashes[blocks - 1] if blocks else self.namespace.root(self.model.fingerprint)
         for tail, count, ident in self.namespace.index.tails_after(parent):

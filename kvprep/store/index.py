@@ -30,6 +30,8 @@ from kvprep.types import (
     SourceState,
 )
 
+_ENTRIES_OF_A_SEGMENT = 8
+
 Snapshot = dict[str, set[tuple[Any, ...]]]
 """Rows by table; the first columns of a row are what it is found by."""
 
@@ -247,20 +249,34 @@ class NamespaceIndex:
         rows = self._index.run("SELECT id, sealed FROM documents WHERE id = ?", (document,))
         return tuple(name for facts in self._opened(rows) for name in facts["documents_inside"].get(path, ()))
 
-    def longest_match(self, hashes: Sequence[BlockHash]) -> list[BlockMatch]:
-        """Entries that may hold the longest run of these full blocks from the start, most blocks first."""
-        found: dict[EntryId, int] = {}
+    def longest_match(self, hashes: Sequence[BlockHash]) -> Iterator[BlockMatch]:
+        """Yield entries that may hold a run of these full blocks from the start, most blocks first.
+
+        Of the entries that share a segment only a few are named: thousands may begin alike, and hold the same file.
+        """
+        named: set[bytes] = set()
+        for segment, position in self._segments_of(hashes):
+            for condition, order in ((">", "s.entry"), ("<=", "s.last_block DESC")):
+                rows = self._index.run(
+                    f"SELECT e.id, s.last_block FROM stretches s JOIN entries e ON e.number = s.entry"
+                    f" WHERE s.segment = ? AND s.last_block {condition} ? AND e.namespace = ?"
+                    f" ORDER BY {order} LIMIT {_ENTRIES_OF_A_SEGMENT}",
+                    (segment, position, self._keys.ident),
+                )
+                yield from (BlockMatch(EntryId(e), min(position + 1, last)) for e, last in rows if e not in named)
+                named.update(entry for entry, _ in rows)
+
+    def _segments_of(self, hashes: Sequence[BlockHash]) -> list[tuple[int, int]]:
+        """Find the segments that hold some of the blocks: (segment, position of the last one), furthest first."""
+        found: dict[int, int] = {}
         for at in range(0, len(hashes), 500):
             part = list(hashes[at : at + 500])
             marks = ",".join("?" * len(part))
             rows = self._index.run(
-                "SELECT e.id, min(max(b.position) + 1, s.last_block) FROM blocks b"
-                " JOIN stretches s ON s.segment = b.segment AND s.last_block > b.position"
-                f" JOIN entries e ON e.number = s.entry WHERE e.namespace = ? AND b.hash IN ({marks}) GROUP BY e.id",
-                [self._keys.ident, *part],
+                f"SELECT segment, max(position) FROM blocks WHERE hash IN ({marks}) GROUP BY segment", part
             )
-            found |= {EntryId(entry): blocks for entry, blocks in rows}  # later parts reach further
-        return sorted((BlockMatch(*pair) for pair in found.items()), key=lambda m: -m.num_blocks)
+            found |= dict(rows)  # later parts reach further
+        return sorted(found.items(), key=lambda pair: -pair[1])
 
     def tails_after(self, parent: BlockHash) -> list[tuple[BlockHash, int, EntryId]]:
         """Short last blocks that follow `parent`: hash, tokens and an entry, longest first."""

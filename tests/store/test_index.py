@@ -56,9 +56,9 @@ def reopened(store: Store) -> Namespace:
 def test_a_prefix_finds_the_entry_with_most_of_its_blocks(ns: Namespace) -> None:
     trunk = put(ns)
     branch = put_branch(ns, trunk, "other")
-    found = ns.index.longest_match(hashes_of(ns, branch))
+    found = list(ns.index.longest_match(hashes_of(ns, branch)))
     assert [(m.entry, m.num_blocks) for m in found] == [(branch.ident, 3), (trunk.ident, 2)]
-    assert ns.index.longest_match(hashes_of(ns, put(ns, "third", seed=5))[:0]) == []
+    assert list(ns.index.longest_match(hashes_of(ns, put(ns, "third", seed=5))[:0])) == []
 
 
 def test_a_short_last_block_is_found_after_its_parent(ns: Namespace) -> None:
@@ -83,6 +83,15 @@ def test_a_prefix_shorter_than_a_block_is_found_after_the_root(ns: Namespace) ->
 def test_a_long_prefix_is_matched_over_many_statements(ns: Namespace) -> None:
     made = put(ns, count=BLOCK * 1203)
     assert [m.num_blocks for m in ns.index.longest_match(hashes_of(ns, made))] == [1203]
+
+
+def test_of_many_documents_that_begin_alike_only_a_few_are_named(ns: Namespace) -> None:
+    trunk = put(ns)
+    for number in range(12):
+        put_branch(ns, trunk, f"branch {number}")
+    matches = list(ns.index.longest_match(hashes_of(ns, trunk)[:2]))
+    assert {match.num_blocks for match in matches} == {2}
+    assert len(matches) == len({match.entry for match in matches}) == 8
 
 
 def test_removing_one_of_two_sharers_leaves_what_a_rebuild_makes(ns: Namespace) -> None:

@@ -238,7 +238,7 @@ def test_another_namespace_names_nothing_alike_and_opens_nothing(ns: Namespace, 
     assert ns.root(MODEL.fingerprint) != other.root(MODEL.fingerprint)
     with pytest.raises(AuthenticationFailed):
         other.entry(made.ident)
-    assert other.index.longest_match(ns.block_hashes(MODEL.fingerprint, made.entry.token_ids, BLOCK)) == []
+    assert not any(other.index.longest_match(ns.block_hashes(MODEL.fingerprint, made.entry.token_ids, BLOCK)))
 
 
 def test_a_file_of_another_namespace_under_our_name_is_refused(ns: Namespace, store: Store) -> None:
