@@ -85,3 +85,21 @@ def test_labels_beside_values_are_read_across() -> None:
             canvas.drawString(200, 700 - 14 * number, value)
 
     assert text_of(draw).splitlines() == [f"{label} {value}" for label, value in rows]
+
+
+def test_blocks_side_by_side_are_read_one_after_the_other_where_their_base_lines_differ() -> None:
+    left = [(60, 700, "Jane Roe"), (60, 688, "42 Station Road"), (60, 676, "York YO1 7HH")]
+    right = [(350, 694, "ACME Ltd"), (350, 682, "Phone 555 23"), (350, 670, "Leeds LS1 4AP")]
+    assert text_of(make.at(*left, *right)) == (
+        "Jane Roe\n42 Station Road\nYork YO1 7HH\nACME Ltd\nPhone 555 23\nLeeds LS1 4AP\n"
+    )
+
+
+def test_labels_are_read_with_their_values_also_where_their_base_lines_differ_a_little() -> None:
+    pieces = [
+        piece
+        for number, word in enumerate(["Date", "Number", "Order", "Place"])
+        for piece in ((60, 700 - 14 * number, word), (200, 697 - 14 * number, f"of {word}"))
+    ]
+    words = text_of(make.at(*pieces)).split()
+    assert words == "Date of Date Number of Number Order of Order Place of Place".split()

@@ -1,17 +1,25 @@
-"""Prose set in columns: found by the gutter between them, and read one column after the other.
+"""Prose in columns and blocks side by side: found by the gutter between them, and read one after the other.
 
-A gutter is believed only where both sides are prose: lines of several words that start flush and mostly fill their
-side. Tables, addresses and labels with values are none of that, and are read across.
+A gutter is believed where both sides are prose: lines of several words that start flush and mostly fill their side; or
+where both sides are blocks of close lines whose base lines have nothing to do with one another. Tables, and labels with
+values, share their base lines, and are read across.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 
+from kvprep.documents.layout.figures import is_value
 from kvprep.documents.layout.rows import Cell, Line
 
 _MIN_LINES = 6
+_MIN_BLOCK = 3
+_BLOCK_STEP = 1.8
+_BLOCK_GUTTER = 1.5
+_SAME_BASE = 0.5
+_MAX_SHARED = 0.34
+_APART = 1.6
 _MIN_WORDS = 3.5
 _MIN_WIDTH = 8.0
 _FILLED = 0.75
@@ -41,41 +49,66 @@ def flows(lines: Sequence[Line]) -> Iterator[Flow]:
 
 
 def _gutter(lines: Sequence[Line]) -> tuple[int, int, float] | None:
-    """Find the uppermost stretch of lines `[first, stop)` with prose left and right of a place on the line."""
+    """Find the uppermost stretch of lines `[first, stop)` that is parted at a place on the line."""
     starts = Counter(round(cell.start) for line in lines for cell in line.cells)
-    found = []
+    found: list[tuple[int, int, float]] = []
     for start, count in starts.items():
-        if count + starts[start - 1] + starts[start + 1] >= _MIN_LINES:
-            at = start - _EDGE
-            found += [(first, at, stop) for first, stop in _stretches(lines, at)]
-    for first, at, stop in sorted(found):
-        if all(_is_prose(list(_side(lines[first:stop], at, right=right))) for right in (False, True)):
-            return first, stop, at
-    return None
+        if count + starts[start - 1] + starts[start + 1] >= _MIN_BLOCK:
+            for first, stop in _stretches(lines, start - _EDGE):
+                found += _believed(lines, first, stop, start - _EDGE)
+    return min(found, default=None)
+
+
+def _believed(lines: Sequence[Line], first: int, stop: int, at: float) -> Iterator[tuple[int, int, float]]:
+    """Yield what of a stretch without crossing cells is columns of prose, or blocks side by side."""
+    beside = _beside(lines, first, stop, at)
+    if beside and all(map(_is_prose, _sides(lines, *beside, at))):
+        yield *beside, at
+        return
+    for upper, lower in _parts(lines, first, stop):
+        if _are_blocks(*_sides(lines, upper, lower, at)):
+            yield upper, lower, at
+
+
+def _parts(lines: Sequence[Line], first: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Cut a stretch where lines stand farther apart than most of it."""
+    gaps = [above.base - below.base for above, below in pairwise(lines[first:stop])]
+    usual = median(gaps) if gaps else 0.0
+    start = first
+    for index, gap in enumerate(gaps, start=first + 1):
+        if gap > max(_APART * usual, _BLOCK_STEP * lines[index].size):
+            yield start, index
+            start = index
+    yield start, stop
+
+
+def _sides(lines: Sequence[Line], first: int, stop: int, at: float) -> tuple[list[Line], list[Line]]:
+    stretch = lines[first:stop]
+    return list(_side(stretch, at, right=False)), list(_side(stretch, at, right=True))
 
 
 def _stretches(lines: Sequence[Line], at: float) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of lines that no cell crosses, as far as there is text on both sides."""
+    """Yield the stretches of lines that no cell crosses."""
     start = 0
     for index, line in enumerate(lines):
         if any(cell.start < at < cell.end for cell in line.cells):
-            yield from _beside(lines, start, index, at)
+            yield start, index
             start = index + 1
-    yield from _beside(lines, start, len(lines), at)
+    yield start, len(lines)
 
 
-def _beside(lines: Sequence[Line], start: int, stop: int, at: float) -> Iterator[tuple[int, int]]:
+def _beside(lines: Sequence[Line], start: int, stop: int, at: float) -> tuple[int, int] | None:
     """Leave out lines at either end that stand on one side only, and apart from the columns."""
     left = [index for index in range(start, stop) if lines[index].start < at]
     right = [index for index in range(start, stop) if lines[index].end > at]
     if len(left) < _MIN_LINES or len(right) < _MIN_LINES:
-        return
+        return None
     first, last = max(left[0], right[0]), min(left[-1], right[-1])
     while first > start and _is_close(lines[first - 1], lines[first]):
         first -= 1
     while last + 1 < stop and _is_close(lines[last], lines[last + 1]):
         last += 1
-    yield first, last + 1
+    return first, last + 1
 
 
 def _is_close(above: Line, below: Line) -> bool:
@@ -100,6 +133,29 @@ def _is_prose(lines: Sequence[Line]) -> bool:
     groups = _columns(cells)
     flush = sum(len(group) for group in groups)
     return flush >= _MIN_FLUSH * len(cells) and all(_fills(group) for group in groups)
+
+
+def _are_blocks(left: Sequence[Line], right: Sequence[Line]) -> bool:
+    """Tell whether two sides are blocks of their own: flush lines, of which few stand on a line of the other's."""
+    if min(len(left), len(right)) < _MIN_BLOCK or not all(map(_is_block, (left, right))):
+        return False
+    if min(line.start for line in right) - max(line.end for line in left) < _BLOCK_GUTTER * left[0].size:
+        return False
+    num_shared = sum(any(_share_base(line, other) for other in right) for line in left)
+    return num_shared <= _MAX_SHARED * min(len(left), len(right))
+
+
+def _share_base(line: Line, other: Line) -> bool:
+    return abs(line.base - other.base) <= _SAME_BASE * min(line.size, other.size)
+
+
+def _is_block(lines: Sequence[Line]) -> bool:
+    if any(len(line.cells) > 2 for line in lines):
+        return False
+    num_others = sum(is_value(line.text) or line.text.endswith(":") for line in lines)
+    starts = Counter(round(line.start) for line in lines)
+    flush = max(count + starts[start + 1] for start, count in starts.items())
+    return flush >= _MIN_FLUSH * len(lines) and 2 * num_others <= len(lines)
 
 
 def _columns(cells: Sequence[Cell]) -> list[list[Cell]]:
