@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import codec, ingest, lookup, machine, reading, report, start, warm
-from bench.corpus.files import corpus_folder
+from bench.corpus.files import corpus_folder, is_corpus
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
 from kvprep.store.store import Store
@@ -58,7 +58,7 @@ def _measure(work: Path) -> None:
         found = lookup.measure(opened.namespace("default"), opened.path / "index.sqlite", prefixes)
         _end(results, lookup.targets(found))
 
-    if (corpus := corpus_folder()).is_dir():
+    if is_corpus(corpus := corpus_folder()):
         _begin(results, "reading")
         results["reading"] = reading.measure(corpus)
         _end(results, reading.targets(results["reading"], corpus))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bench.corpus import measures, peers, report, whole
-from bench.corpus.files import Measured, all_files, corpus_folder, read, texts_of
+from bench.corpus.files import Measured, all_files, corpus_folder, is_corpus, read, texts_of
 from bench.corpus.measures import MEASURES
 
 
@@ -17,6 +17,8 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="beside other extractors; writes the table of results")
     chosen = parser.parse_args()
     corpus = corpus_folder()
+    if not is_corpus(corpus):
+        parser.error(f"no corpus at {corpus}; KVPREP_CORPUS names its folder")
     if chosen.peers:
         _compare(corpus, chosen.jobs)
     else:

@@ -50,6 +50,11 @@ def corpus_folder() -> Path:
     return REPOSITORY / os.environ.get("KVPREP_CORPUS", "../shared/corpus")
 
 
+def is_corpus(folder: Path) -> bool:
+    """Tell whether the corpus, with its ground truth, lies there."""
+    return all((folder / name).exists() for name in ("fields.json", "oracle.json"))
+
+
 def all_files(corpus: Path) -> list[str]:
     """List every document of the corpus, by its path below it; its own tables and README are none."""
     return sorted(

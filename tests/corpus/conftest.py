@@ -9,7 +9,7 @@ import pytest
 
 from bench.corpus import docling
 from bench.corpus.agreements import bonterms_pairs
-from bench.corpus.files import Reading, all_files, corpus_folder, read, texts_of
+from bench.corpus.files import Reading, all_files, corpus_folder, is_corpus, read, texts_of
 from bench.corpus.groups import same_text_groups
 
 # Taken now: tests run without the caller's settings.
@@ -20,7 +20,7 @@ _ONE_IN = 3
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    if not (CORPUS / "oracle.json").exists():
+    if not is_corpus(CORPUS):
         pytest.skip(f"no corpus at {CORPUS}; KVPREP_CORPUS names its folder")
     return CORPUS
 
