@@ -5,14 +5,18 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,'’][0-9]+)*")
 # `1 234,56` may also be the quantity 1 beside the amount 234,56: both readings count.
 _SPACED_NUMBER = re.compile(r"(?<![0-9])(?=([0-9]{1,3}(?:\s[0-9]{3}){1,4}(?:[.,][0-9]+)?))")
 _GROUPED = re.compile(r"[0-9]{1,3}([.,'’])[0-9]{3}(?:\1[0-9]{3})*")
+_GERMAN = str.maketrans(",.", ".,")
 _SEPARATORS = re.compile("[.,'’]")
 _XML_AMOUNT = re.compile(r"[+-]?([0-9]{1,15}(?:\.[0-9]{1,8})?)(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+")
+_GOES_BACK = re.compile(r"\d[.,'’]?\d$")
+_GOES_ON = re.compile(r"\d[.,'’]?\d")
 _FOURS = re.compile(r"\S{1,4}")  # how an IBAN is usually grouped
 _LONGEST_ID = 200
 
@@ -56,7 +60,6 @@ class PrintedText:
     def __init__(self, text: str) -> None:
         """Index a text; the bars of Markdown tables are no part of it."""
         self._text = _plain(text.replace("\\|", "|"))
-        self._amounts = frozenset(_amounts(self._text))
         self._words = frozenset(_WORD.findall(self._text))
         self._squeezed = "".join(_WORD.findall(self._text))
 
@@ -66,8 +69,14 @@ class PrintedText:
         if match is None:
             return True
         rounded = f"{Decimal(match.group()):.2f}".lstrip("+-")
+        if any(self._stands_alone(form) for form in _usual_forms(rounded)):
+            return True
         exact, two_places = (_amount(*amount.partition(".")[::2]) for amount in (match.group(1), rounded))
         return exact == "." or not self._amounts.isdisjoint((exact, two_places))
+
+    @cached_property
+    def _amounts(self) -> frozenset[str]:
+        return frozenset(_amounts(self._text))
 
     def has_date(self, written: str) -> bool:
         """Tell whether a date as XML writes it is printed in one of the usual forms; 05/04 may be either.
@@ -102,9 +111,8 @@ class PrintedText:
         return at >= 0
 
     def _is_whole(self, start: int, end: int) -> bool:
-        """Tell whether numbers at the ends of a stretch go no further."""
-        seams = (self._text[start - 1 : start + 1] if start else "", self._text[end - 1 : end + 1])
-        return not any(len(seam) == 2 and seam.isdigit() for seam in seams)
+        """Tell whether numbers at the ends of a stretch go no further, with or without a separator between."""
+        return not (_GOES_BACK.search(self._text[max(0, start - 2) : start + 1]) or _GOES_ON.match(self._text, end - 1))
 
     def has_name(self, written: str) -> bool:
         """Tell whether a name is printed: in one piece, or in words that a layout has parted."""
@@ -115,6 +123,12 @@ class PrintedText:
 def _plain(text: str) -> str:
     """Fold what only looks different. For looking up alone: no text comes out of here."""
     return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _usual_forms(amount: str) -> tuple[str, str, str, str]:
+    """Write an amount of two places as most pages do: `1234.50` also as `1,234.50`, `1.234,50` and `1234,50`."""
+    english = f"{Decimal(amount):,}"
+    return amount, english, english.translate(_GERMAN), amount.translate(_GERMAN)
 
 
 def _amounts(text: str) -> Iterator[str]:

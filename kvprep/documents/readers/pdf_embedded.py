@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 _Source = Callable[["pypdf.PdfReader"], Iterator[tuple[str, Any]]]
 
+# A file is mentioned by a specification and stored in a stream that says so. Objects may be packed, so that mentions
+# show only after unpacking, but streams never are.
 _SPEC = re.compile(rb"/EF\b")
-# Objects may be packed; what stands in them shows only after unpacking.
+_STREAM = re.compile(rb"/EmbeddedFile\b")
 _PACKED = b"/ObjStm"
 _MAX_FILES = 200
 _MAX_TREE_NODES = 1000
@@ -41,11 +43,12 @@ def embedded_files(data: bytes, max_bytes: int) -> list[EmbeddedFile]:
     Args:
         max_bytes: of all files together, unpacked.
     """
-    num_specs = len(_SPEC.findall(data))
-    if _PACKED not in data:
-        files = _by_pdfium(data, max_bytes) if num_specs else []
-        if files is not None and len(files) == num_specs:
-            return files
+    num_expected = max(len(_SPEC.findall(data)), len(_STREAM.findall(data)))
+    if not num_expected and _PACKED not in data:
+        return []
+    files = _by_pdfium(data, max_bytes)
+    if files is not None and len(files) >= num_expected:
+        return files
     try:
         streams = _streams(opened(data))
     except PypdfTrouble:
