@@ -3,20 +3,14 @@ import pytest
 from document_makers import add_xml, docx_bytes, docx_of, p, r, tbl
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
+from docx_texts import read
 
-from kvprep.documents.base import Limits
-from kvprep.documents.canonical import canonicalise
-from kvprep.documents.readers.docx import DocxReader
-from kvprep.types import CanonicalDocument, TextFinding
+from kvprep.types import TextFinding
 
 WHITE = '<w:color w:val="FFFFFF"/>'
 BLUE = '<w:shd w:val="clear" w:fill="1F3864"/>'
 W14 = 'xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml"'
 COLOUR = "text in the colour of its background"
-
-
-def read(data: bytes) -> CanonicalDocument:
-    return canonicalise(DocxReader().read(data, Limits()))
 
 
 def shading(fill: str) -> str:

@@ -1,19 +1,15 @@
 import pytest
 from document_makers import docx_of, p, part_of, r, tbl, with_parts
 from docx.oxml.ns import nsdecls
+from docx_texts import read
 
 from kvprep.documents.base import Limits
-from kvprep.documents.canonical import canonicalise
 from kvprep.documents.readers.docx import DocxReader
 from kvprep.errors import DocumentError, OversizedDocument, ProtectedDocument, UnreadableDocument
-from kvprep.types import CanonicalDocument, Member
+from kvprep.types import Member
 
 MAIN, RELATIONS = "word/document.xml", "word/_rels/document.xml.rels"
 PLAIN = docx_of(p(r("text")))
-
-
-def read(data: bytes) -> CanonicalDocument:
-    return canonicalise(DocxReader().read(data, Limits()))
 
 
 def main_part(body: str, before: str = "") -> bytes:

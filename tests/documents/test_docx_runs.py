@@ -3,21 +3,11 @@ import pytest
 from document_makers import add_xml, docx_bytes, docx_of, p, part_of, r, with_parts
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
+from docx_texts import read, text_of
 
-from kvprep.documents.base import Limits
-from kvprep.documents.canonical import canonicalise
-from kvprep.documents.readers.docx import DocxReader
-from kvprep.types import CanonicalDocument, TextFinding
+from kvprep.types import TextFinding
 
 HIDDEN_MARK = "<w:rPr><w:vanish/><w:specVanish/></w:rPr>"
-
-
-def read(data: bytes) -> CanonicalDocument:
-    return canonicalise(DocxReader().read(data, Limits()))
-
-
-def text_of(*body: str) -> str:
-    return read(docx_of(*body)).text.removesuffix("\n")
 
 
 def char(kind: str, data: str = "", properties: str = "") -> str:
