@@ -60,10 +60,11 @@ def places(line: Line, columns: Sequence[Column]) -> list[int | None] | None:
 
 def widen(columns: list[Column], line: Line) -> None:
     """Let columns grow to the cells of a line that fits, and add those that are new."""
-    add_missing(columns, line)
     for cell in line.cells:
-        column = columns[hit_columns(cell, columns, line.size)[0]]
-        column.start, column.end = min(column.start, cell.start), max(column.end, cell.end)
+        for number in hit_columns(cell, columns, line.size)[:1]:
+            column = columns[number]
+            column.start, column.end = min(column.start, cell.start), max(column.end, cell.end)
+    add_missing(columns, line)
 
 
 def add_missing(columns: list[Column], line: Line) -> None:

@@ -245,6 +245,8 @@ class TextPage:
 
 
 def _face(font_size: float, a: float, b: float, c: float, d: float) -> _Face:
+    if not all(map(math.isfinite, (font_size, a, b, c, d))):
+        return 1.0, 0.0, 0, 0.0, {}
     angle = round(math.degrees(math.atan2(b, a))) % 360
     turn = math.radians(angle)
     return math.cos(turn), math.sin(turn), angle, abs(font_size) * math.hypot(c, d), {}

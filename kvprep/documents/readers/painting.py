@@ -1,6 +1,7 @@
 """What a page paints, object by object, in the order of painting."""
 
 import ctypes
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,8 @@ def _matrix(handle: int) -> _Matrix:
 
 def _shape(handle: int, kind: int, order: int, matrices: tuple[_Matrix, ...], fills: Fills) -> Shape | None:
     box = _bounds(handle, matrices)
+    if not all(map(math.isfinite, box)):
+        return None
     if kind in (_IMAGE, _SHADING):
         return Shape(order, box, None, is_opaque=False, is_picture=kind == _IMAGE)
     if kind != _PATH or min(box[2] - box[0], box[3] - box[1]) < _MIN_SIDE or not _is_area(handle):

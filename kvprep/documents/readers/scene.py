@@ -11,8 +11,10 @@ from kvprep.documents.readers.painting import Box, Painting, Shape
 Point = tuple[float, float]
 
 _FILLED, _INVISIBLE, _CLIP = 0, 3, 7
-_BAND = 32.0
-"""Height of the strips of the page, in points, by which shapes are found."""
+_MAX_SIDE = 20_000.0
+"""No page reaches farther, in points; boxes of damaged files do."""
+_NUM_BANDS = 32
+"""Strips of the page by which shapes are found."""
 
 
 class Ink(NamedTuple):
@@ -40,7 +42,9 @@ class Scene:
         Args:
             visible: the part of the page that is shown.
         """
-        self.visible = visible
+        left, bottom, right, top = (max(-_MAX_SIDE, min(side, _MAX_SIDE)) for side in visible)
+        self.visible = left, bottom, right, top
+        self._band = max(1.0, (top - bottom) / _NUM_BANDS)
         self.pictures = [shape.box for shape in painting.shapes if shape.is_picture]
         self._orders = painting.text_orders
         self._colours = {WHITE, *(shape.colour for shape in painting.shapes if shape.colour)}
@@ -53,7 +57,7 @@ class Scene:
 
     def _bands_of(self, box: Box) -> tuple[int, int]:
         bottom, top = max(box[1], self.visible[1]), min(box[3], self.visible[3])
-        return int(bottom // _BAND), int(top // _BAND) + 1
+        return int(bottom // self._band), int(top // self._band) + 1
 
     def is_over_picture(self, at: Point) -> bool:
         """Tell whether a point lies on a picture, whichever was painted first."""
@@ -107,7 +111,7 @@ class Scene:
         return max(beneath, key=lambda shape: shape.order).colour if beneath else WHITE
 
     def _shapes_at(self, at: Point) -> Iterator[Shape]:
-        for shape in self._bands.get(int(at[1] // _BAND), ()):
+        for shape in self._bands.get(int(at[1] // self._band), ()):
             if is_inside(at, shape.box):
                 yield shape
 

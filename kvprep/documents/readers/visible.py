@@ -8,6 +8,7 @@ from kvprep.documents.readers.glyphs import Glyphs, TextPage
 from kvprep.documents.readers.scene import Scene, is_inside
 
 _TINY_POINTS = 1.0
+_MAX_POINTS = 5_000.0
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ def _why_hidden(glyphs: Glyphs, scene: Scene) -> str:
     middle = (glyphs.first[0] + glyphs.last[0]) / 2, (glyphs.first[1] + glyphs.last[1]) / 2
     if pen.size < _TINY_POINTS:
         return "tiny"
-    if not is_inside(middle, scene.visible):
+    if pen.size > _MAX_POINTS or not is_inside(middle, scene.visible):
         return "off the page"
     if pen.ink.is_invisible:
         return "" if scene.is_over_picture(middle) else "invisible"
