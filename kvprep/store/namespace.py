@@ -1,43 +1,36 @@
-"""What can be done in one namespace: put, find, open, remove.
+"""What can be done in one namespace: put, remove, and keep the index in step with the files.
 
-Writes follow docs/format.md, "Order of writes". Reads trust files only; the index is asked where to look.
+Writes follow docs/format.md, "Order of writes". How the files are read is in `sealedfiles.py`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kvprep.errors import AuthenticationFailed, IntegrityError, WrongKey
-from kvprep.hashing import block_hashes, block_root
 from kvprep.store import envelope, remembered
 from kvprep.store.database import Index
 from kvprep.store.entry import (
     DocumentRecord,
     EntryRecord,
     StretchRef,
-    document_from_sealed,
-    document_id,
     document_to_facts,
-    entry_from_sealed,
-    entry_id,
     entry_to_facts,
 )
-from kvprep.store.index import KnownSource, NamespaceIndex, Snapshot
+from kvprep.store.index import NamespaceIndex, Snapshot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably, write_durably
 from kvprep.store.lock import exclusive
 from kvprep.store.manifest import Manifest, chunk_tokens_for
+from kvprep.store.sealedfiles import SealedFiles
 from kvprep.store.sealing import SealedSegment, seal_segment
-from kvprep.store.segment import ChunkPlace, Codec, SegmentReader
-from kvprep.store.state import NamespaceState, read_state, write_state
+from kvprep.store.segment import ChunkPlace, Codec
+from kvprep.store.state import write_state
 from kvprep.types import (
     BlockHash,
     CacheShape,
     ContentHash,
-    DocumentId,
     EntryId,
     Fingerprint,
     Piece,
@@ -58,25 +51,14 @@ class Removed:
     num_bytes: int = 0
 
 
-class Namespace:
+class Namespace(SealedFiles):
     """A trust boundary: own keys, nothing shared across."""
 
     def __init__(self, store: "Store", keys: NamespaceKeys) -> None:
         """Use `Store.namespace`."""
+        super().__init__(store.layout, keys)
         self._store = store
-        self._layout = store.layout
-        self._keys = keys
         self._opened_index: NamespaceIndex | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._keys.name
-
-    @property
-    def ident(self) -> bytes:
-        """Its keyed id."""
-        return self._keys.ident
 
     @property
     def store(self) -> "Store":
@@ -96,10 +78,6 @@ class Namespace:
             self._opened_index = index
         return self._opened_index
 
-    def state(self) -> NamespaceState:
-        """Read policy, generation and tombstones as they are now."""
-        return read_state(self._layout, self._keys)
-
     def update_settings(self, settings: Mapping[str, str]) -> None:
         """Remember what an ingest used, for the commands that come after it."""
         with self._store.commit_lock():
@@ -110,24 +88,6 @@ class Namespace:
     def lease(self, *, wait_seconds: float | None = None) -> AbstractContextManager[None]:
         """Hold the ingest lease: one writer of new entries at a time."""
         return exclusive(self._layout.root / "locks" / f"{self._keys.ident.hex()}.lease", wait_seconds=wait_seconds)
-
-    # Identities
-
-    def root(self, fingerprint: Fingerprint) -> BlockHash:
-        """Root of the block hashes of one model."""
-        return block_root(self._keys.id_key, fingerprint)
-
-    def block_hashes(self, fingerprint: Fingerprint, token_ids: TokenIds, block_size: int) -> list[BlockHash]:
-        """Block hashes of a prefix, the short last block included."""
-        return block_hashes(self.root(fingerprint), token_ids, block_size)
-
-    def entry_id(self, document: ContentHash, last_block: BlockHash) -> EntryId:
-        """Name of the entry of a document whose prefix ends with `last_block`."""
-        return entry_id(self._keys.id_key, document, last_block)
-
-    def document_id(self, document: ContentHash) -> DocumentId:
-        """Name of a document's file."""
-        return document_id(self._keys.id_key, document)
 
     # Writing
 
@@ -252,140 +212,6 @@ class Namespace:
             unlink_durably(self._layout.file("documents", ident))
             with index.transaction():
                 index.remove_document(ident)
-
-    # Reading
-
-    def document(self, content_hash: ContentHash) -> DocumentRecord | None:
-        """Open a document; None if there is none.
-
-        Raises:
-            IntegrityError: its file is damaged.
-        """
-        return self.document_by_id(self.document_id(content_hash))
-
-    def document_by_id(self, ident: DocumentId) -> DocumentRecord | None:
-        """Open a document by its keyed id; None if there is none."""
-        path = self._layout.file("documents", ident)
-        subject = self._layout.relative(path)
-        sealed = self._unseal(path, "d", ident, subject)
-        if sealed is None:
-            return None
-        document = document_from_sealed(sealed, subject=subject)
-        if self.document_id(document.content_hash) != ident:
-            raise AuthenticationFailed(f"{subject}: holds another document")
-        return document
-
-    def entry(self, ident: EntryId) -> EntryRecord | None:
-        """Open an entry; None if there is none, or it has been removed.
-
-        Raises:
-            IntegrityError: its file is damaged.
-        """
-        path = self._layout.file("entries", ident)
-        subject = self._layout.relative(path)
-        sealed = self._unseal(path, "e", ident, subject)
-        if sealed is None:
-            return None
-        entry = entry_from_sealed(sealed, subject=subject)
-        hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
-        if not hashes or self.entry_id(entry.document, hashes[-1]) != ident:
-            raise AuthenticationFailed(f"{subject}: holds another entry")
-        return None if self.state().buried(ident, entry.generation) else entry
-
-    def has_files_of(self, known: KnownSource) -> bool:
-        """Tell whether the files of a document that the index knows are there, without opening them."""
-        files = [("entries", known.entry), ("documents", known.document), *(("segments", s) for s in known.segments)]
-        return all(self._layout.file(kind, ident).exists() for kind, ident in files)
-
-    def open_segment(self, stretch: StretchRef, entry: EntryRecord) -> SegmentReader:
-        """Open a segment of an entry, and check that it is the one that the entry means.
-
-        Raises:
-            DanglingEntry: its file is gone.
-            IntegrityError: damaged, or not what the entry names.
-        """
-        path = self._layout.file("segments", stretch.segment)
-        reader = SegmentReader(path, stretch.data_key, subject=self._layout.relative(path))
-        try:
-            self._check_stretch(reader, stretch, entry)
-        except BaseException:
-            reader.close()
-            raise
-        return reader
-
-    def check_segments(self, entry: EntryRecord) -> None:
-        """Look that an entry's segments are there and are the ones it means; their chunks are not read.
-
-        Raises:
-            IntegrityError: as `open_segment` does.
-        """
-        for stretch in entry.stretches:
-            self.open_segment(stretch, entry).close()
-
-    def _check_stretch(self, reader: SegmentReader, stretch: StretchRef, entry: EntryRecord) -> None:
-        manifest = reader.manifest
-        start = stretch.first_block * entry.block_size
-        end = min(stretch.last_block * entry.block_size, entry.num_tokens)
-        hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids[:end], entry.block_size)
-        theirs = manifest.block_hashes[: stretch.last_block - stretch.first_block]
-        agrees = (
-            manifest.namespace == self._keys.ident
-            and manifest.fingerprint == entry.model.fingerprint
-            and manifest.shape == entry.shape
-            and manifest.block_size == entry.block_size
-            and manifest.first_token == start
-            and tuple(hashes[stretch.first_block :]) == tuple(theirs)
-        )
-        if not agrees:
-            raise AuthenticationFailed(f"{reader.subject}: not the stretch that the entry names")
-
-    def _unseal(self, path: Path, kind: str, ident: bytes, subject: str) -> envelope.Sealed | None:
-        try:
-            data = envelope.read_limited(path, subject=subject)
-        except FileNotFoundError:
-            return None
-        try:
-            return envelope.unseal(data, kind, self._keys.entry_key, ident, subject=subject)
-        except WrongKey as error:
-            # The namespace is open, so a whole file under another key is one from elsewhere put here.
-            raise AuthenticationFailed(f"{subject}: sealed in another namespace or store") from error
-
-    def _entry_or_none(self, ident: EntryId) -> EntryRecord | None:
-        try:
-            return self.entry(ident)
-        except IntegrityError:
-            return None
-
-    # All files
-
-    def files(self, kind: str) -> Iterator[Path]:
-        """Files of `entries` or `documents` that are sealed for this namespace, by their key commitment."""
-        for path in self._layout.all_files(kind):
-            try:
-                with open(path, "rb") as file:
-                    header = file.read(envelope.HEADER.size)
-            except FileNotFoundError:
-                continue  # removed since it was listed
-            if len(header) == envelope.HEADER.size and envelope.is_for(header, kind[0], self._keys.entry_key):
-                yield path
-
-    def all_entries(self) -> Iterator[tuple[EntryId, EntryRecord]]:
-        """Every entry that opens and has not been removed; damaged files are left out (verify names them)."""
-        yield from self._all("entries", lambda ident: self.entry(EntryId(ident)))
-
-    def all_documents(self) -> Iterator[tuple[DocumentId, DocumentRecord]]:
-        """Every document that opens; damaged files are left out (verify names them)."""
-        yield from self._all("documents", lambda ident: self.document_by_id(DocumentId(ident)))
-
-    def _all(self, kind: str, read: Callable[[bytes], Any]) -> Iterator[tuple[Any, Any]]:
-        for path in self.files(kind):
-            try:
-                ident = bytes.fromhex(path.stem)
-                record = read(ident)
-            except (IntegrityError, ValueError):
-                continue
-            if record is not None:
-                yield ident, record
 
     def rebuild_index(self) -> None:
         """Build this namespace's rows from its entries and documents alone."""
