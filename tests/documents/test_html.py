@@ -208,6 +208,22 @@ def test_empty_elements_of_xhtml_end_where_they_end() -> None:
     assert text_of(f"{head}<p>text</p></html>") == "text"
 
 
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p style='color: rgb(1.2.3, 4, 5)'>seen",
+        "<p style='width: 9%9; font: 0x0; opacity: .; color: #12'>seen",
+        "<style>p { display: nonsense</style><p style='display'>seen",
+        "<ol start=99999999999999999999><div>seen</ol>",
+        "<table><td colspan=99999999999999 rowspan=-1>seen</table>",
+        "<style>} { @media { p ( { </style><p>seen",
+        "<td>seen</table></li>",
+    ],
+)
+def test_nonsense_in_the_markup_does_no_harm(markup: str) -> None:
+    assert text_of(markup) == "seen"
+
+
 def test_markup_without_text_is_empty() -> None:
     for markup in ("<html></html>", "<!-- -->", "<p hidden>x</p>"):
         with pytest.raises(EmptyDocument):

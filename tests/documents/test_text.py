@@ -115,6 +115,7 @@ def test_markdown_stays_as_it_stands() -> None:
         ("[//]: # (a comment)\n\nseen", "seen"),
         ('seen <span style="display:none">a <span>b</span> c</span>words', "seen words"),
         ("<div hidden>\n\nnot **seen**\n\n</div>\n\nseen", "seen"),
+        ("seen<body hidden>a", "seen"),
         ("<font color='white'>a</font>seen<script>b</script>", "seen"),
     ],
 )
@@ -134,6 +135,7 @@ def test_comments_and_hidden_elements_are_left_out_of_markdown_and_reported(mark
         "<p align=center>seen</p> <img style='display:none' src=x>",
         "---\ntitle: front matter # kept\n---\n\ntext\n\n[link]: https://example.com (title)",
         "a < b and c > d",
+        "<html hidden",
     ],
 )
 def test_what_a_rendered_page_shows_stays_in_markdown(markdown: str) -> None:

@@ -44,7 +44,8 @@ _NAMES = {
     "magenta": (255, 0, 255),
 }
 _HEX = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})(?:[0-9a-f]{1,2})?")
-_FUNCTION = re.compile(r"rgba?\(\s*([\d.]+%?)[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)\s*(?:[,/]\s*([\d.]+%?)\s*)?\)")
+_NUMBER = r"(\d*\.?\d+%?)"
+_FUNCTION = re.compile(rf"rgba?\(\s*{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}\s*(?:[,/]\s*{_NUMBER}\s*)?\)", re.A)
 
 
 def parse_colour(value: str) -> Colour | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kvprep.documents.readers.word.wordml import whole_number
 from kvprep.errors import OversizedDocument, UnreadableDocument
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ Span = tuple[Place, Place]
 
 _MAX_CELLS = 5_000_000
 """Of one sheet, from the first to the last one with a value, the empty ones between them included."""
-_MAX_COLUMNS = 16_384
+_MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _TAGS = ("c", "row", "col", "mergeCell", "conditionalFormatting", "tablePart")
 _YES = ("1", "true")
@@ -32,7 +33,7 @@ class SheetLayout:
     places: list[Place] = field(default_factory=list)
     """Cells with a value."""
     styles: dict[Place, int] = field(default_factory=dict)
-    """Number of the style, for cells with a value and a style of their own."""
+    """Number of the style, for cells with a value."""
     errors: dict[Place, str] = field(default_factory=dict)
     """Errors that cells show in place of a value, such as `#N/A`."""
     hidden_rows: set[int] = field(default_factory=set)
@@ -108,16 +109,14 @@ def _note_cell(layout: SheetLayout, cell: "Element", place: Place) -> None:
     if not len(cell):
         return
     layout.places.append(place)
-    if (style := cell.get("s", "")).isdecimal():
-        layout.styles[place] = int(style)
+    layout.styles[place] = whole_number(cell.get("s"), 0)
     if cell.get("t") == "e":
         layout.errors[place] = cell.findtext("{*}v") or ""
 
 
 def _end_row(layout: SheetLayout, element: "Element", row: int) -> int:
     """Note a hidden row, and give the number that the next one has unless it says another."""
-    number = element.get("r", "")
-    row = int(number) - 1 if number.isdecimal() else row
+    row = whole_number(element.get("r"), row + 1, _MAX_ROWS) - 1
     if element.get("hidden") in _YES or element.get("ht", "1").strip("0.") == "":
         layout.hidden_rows.add(row)
     return row + 1
@@ -125,9 +124,8 @@ def _end_row(layout: SheetLayout, element: "Element", row: int) -> int:
 
 def _note(layout: SheetLayout, name: str, element: "Element") -> None:
     if name == "col" and (element.get("hidden") in _YES or element.get("width", "1").strip("0.") == ""):
-        first, last = element.get("min", ""), element.get("max", "")
-        if first.isdecimal() and last.isdecimal():
-            layout.hidden_columns.update(range(int(first) - 1, min(int(last), _MAX_COLUMNS)))
+        least, most = (whole_number(element.get(name), 0, _MAX_COLUMNS) for name in ("min", "max"))
+        layout.hidden_columns.update(range(least - 1, most))
     elif name == "mergeCell":
         first, _, last = element.get("ref", "").partition(":")
         layout.merged.append((_place(first, (0, 0)), _place(last, (0, 0))))

@@ -57,7 +57,7 @@ BUILT_IN = {
 }
 _PIECE = re.compile(
     r'"(?P<quoted>[^"]*)"?|\\(?P<escaped>.)|[_*](?P<gap>.)|\[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\]'
-    r"|\[(?P<elapsed>h+|m+|s+)\]|\[(?P<condition>[<>=]+-?[\d.]+)\]|\[[^\]]*\]"
+    r"|\[(?P<elapsed>h+|m+|s+)\]|\[(?P<condition>[<>=]+-?\d+(?:\.\d+)?)\]|\[[^\]]*\]"
     r"|(?P<date>y+|m+|d+|h+|s+(?:\.0+)?|am/pm|a/p)|(?P<exponent>e[+-]0+)|(?P<general>general)"
     r"|(?P<digit>[0#?])|(?P<point>\.)|(?P<comma>,)|(?P<percent>%)|(?P<literal>.)",
     re.I | re.S,
@@ -130,7 +130,7 @@ def _choose(sections: Sequence[_Section], number: float) -> tuple[_Section, floa
 def _meets(number: float, condition: str) -> bool:
     sign = condition.rstrip("-.0123456789")
     compare = _COMPARISONS.get(sign)
-    return compare is not None and compare(number, float(condition[len(sign) :].rstrip(".") or "nan"))
+    return compare is not None and compare(number, float(condition[len(sign) :]))
 
 
 def _number(number: float, section: _Section) -> str:

@@ -8,7 +8,7 @@ from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal, parse_
 from kvprep.documents.readers.sheets.parts import WORKBOOK, related
 from kvprep.documents.readers.sheets.shown import BUILT_IN, GENERAL
 from kvprep.documents.readers.word.package import Package
-from kvprep.documents.readers.word.wordml import qn
+from kvprep.documents.readers.word.wordml import qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -46,7 +46,7 @@ def cell_styles(package: Package) -> list[CellStyle]:
 
 
 def _code(number: str, formats: dict[str, str]) -> str:
-    return formats.get(number) or BUILT_IN.get(int(number) if number.isdecimal() else 0, GENERAL)
+    return formats.get(number) or BUILT_IN.get(whole_number(number, 0), GENERAL)
 
 
 def _is_on_its_colour(cell: "Element", fonts: Sequence[Colour | None], fills: Sequence[Colour | None]) -> bool:
@@ -54,8 +54,9 @@ def _is_on_its_colour(cell: "Element", fonts: Sequence[Colour | None], fills: Se
     return font is not None and fill is not None and nearly_equal(font, fill)
 
 
-def _pick(colours: Sequence[Colour | None], index: str) -> Colour | None:
-    return colours[int(index)] if index.isdecimal() and int(index) < len(colours) else None
+def _pick(colours: Sequence[Colour | None], number: str) -> Colour | None:
+    index = whole_number(number, len(colours))
+    return colours[index] if index < len(colours) else None
 
 
 def _fill_colour(fill: "Element") -> Colour | None:
@@ -71,6 +72,6 @@ def _colour(element: "Element | None") -> Colour | None:
         return None
     if element.get("theme") == _THEME_WHITE:
         return WHITE
-    if (index := element.get("indexed", "")).isdecimal():
-        return _INDEXED.get(int(index))
+    if (index := element.get("indexed")) is not None:
+        return _INDEXED.get(whole_number(index, -1))
     return parse_colour(element.get("rgb", "").lower()[-6:])

@@ -90,15 +90,15 @@ def _comment_end(text: str, match: re.Match[str]) -> int:
 
 
 def _why_hidden(match: re.Match[str]) -> str:
-    from lxml import html
-    from lxml.etree import ParserError
+    from lxml import etree
 
-    if match["tag"].lower() in _VOID or not _MAY_HIDE.match(match["element"]):
+    tag = match["tag"].lower()
+    if tag in _VOID or not _MAY_HIDE.match(match["element"]):
         return ""
-    try:
-        element = html.fragment_fromstring(match["element"])
-    except ParserError:
-        return "script or style"  # the parser keeps nothing of them
+    root = etree.fromstring(match["element"], etree.HTMLParser(no_network=True))
+    element = next(root.iter(tag), None)
+    if element is None:
+        return ""
     if not has_text(element):
         return "script or style"
     look = look_of(element, Sheet().style_of(element), Look())
