@@ -169,6 +169,18 @@ def test_children_inherit_no_open_file(tmp_path: Path) -> None:
     assert beside == alone
 
 
+def test_children_put_no_byte_into_a_file(tmp_path: Path) -> None:
+    assert texts(obey(f"write {tmp_path / 'file'}")) == ["File too large"]
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_an_idle_child_has_loaded_nothing_that_reads() -> None:
+    command = "import sys, kvprep.documents.child; print(*sys.modules)"
+    names = subprocess.run([sys.executable, "-P", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert "kvprep.documents.frames" in names.split()
+    assert not {"kvprep.documents.base", "numpy", "lxml", "pypdfium2"} & set(names.split())
+
+
 def test_a_module_beside_the_documents_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("import os; os._exit(9)")
     monkeypatch.chdir(tmp_path)
@@ -198,6 +210,35 @@ def _until_running(results: Iterator[object]) -> Iterator[None]:
     threading.Thread(target=lambda: next(results, None), daemon=True).start()
     time.sleep(0.3)
     yield None
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import time\n"
+        "from kvprep.documents.cage import Cage\n"
+        f"with Cage(jobs=1, command={TRAP!r}) as cage:\n"
+        "    (item,) = cage.read([(0, b'pid', '.txt')])\n"
+        "    print(item.reading.text.strip(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while _runs(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process that is not our child is there, and no zombie that nobody has asked for."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return bool(state) and not state.startswith("Z")
 
 
 def test_ctrl_c_ends_the_parent_without_a_word_from_the_children(tmp_path: Path) -> None:

@@ -59,6 +59,14 @@ def _environment(_: str) -> str:
     return "\n".join(sorted(os.environ))
 
 
+def _write(path: str) -> str:
+    try:
+        with open(path, "wb", buffering=0) as file:
+            return f"{file.write(b'x')} byte written"
+    except OSError as error:
+        return error.strerror or ""
+
+
 def _descriptors(_: str) -> str:
     return " ".join(sorted(os.listdir("/dev/fd")))
 
@@ -79,6 +87,7 @@ ORDERS = {
     "burn": _burn,
     "environment": _environment,
     "descriptors": _descriptors,
+    "write": _write,
 }
 
 
