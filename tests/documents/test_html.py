@@ -95,6 +95,14 @@ def test_labels_of_merged_cells_are_repeated_and_merged_figures_are_not() -> Non
     )
 
 
+def test_what_fills_the_rows_above_and_below_a_table_is_text() -> None:
+    title, note = "<tr><td colspan=2>Prices</td></tr>", "<tr><td colspan=2>All prices net.</td></tr>"
+    markup = f"<table>{title}<tr><td>Item<td>Price</tr>{title}<tr><td>Lamp<td>1,00</tr>{note}</table>"
+    assert text_of(markup) == (
+        "Prices\n\n| Item | Price |\n| --- | --- |\n| Prices |  |\n| Lamp | 1,00 |\n\nAll prices net."
+    )
+
+
 def test_head_and_foot_of_a_table_stand_where_they_are_shown() -> None:
     markup = "<table><tfoot><tr><td>Sum<td>3</tfoot><tbody><tr><td>a<td>1</tbody><thead><tr><td>x<td>y</thead></table>"
     assert text_of(markup) == "| x | y |\n| --- | --- |\n| a | 1 |\n| Sum | 3 |"

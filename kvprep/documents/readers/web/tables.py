@@ -77,8 +77,7 @@ class OpenTable:
         """
         rows = [row for _, row in sorted(self._rows, key=lambda pair: pair[0]) if row]
         if self._holds_data(rows):
-            text = markdown_table(_grid(rows))
-            yield from [Block(text, BlockKind.TABLE)] if text else []
+            yield from _data_blocks(rows, titled=not self.has_head)
             return
         for row in rows:
             yield from arranged([cell.flow.blocks for cell in row])
@@ -96,6 +95,20 @@ def _unmarked(block: Block) -> str:
         return block.text
     head, _, *rows = block.text.split("\n")
     return _BAR.sub(" ", " ".join((head, *rows))).replace("\\|", "|")
+
+
+def _data_blocks(rows: Sequence[Sequence[Cell]], *, titled: bool) -> Iterator[Block]:
+    """Write a table of data; merged cells that fill the rows below it, or if `titled` above it, stand there as text."""
+    start = next((index for index, row in enumerate(rows) if not _is_one_cell(row)), 0) if titled else 0
+    end = next((index for index in range(len(rows), start, -1) if not _is_one_cell(rows[index - 1])), len(rows))
+    yield from (block for row in rows[:start] for block in row[0].flow.blocks)
+    text = markdown_table(_grid(rows[start:end]))
+    yield from [Block(text, BlockKind.TABLE)] if text else []
+    yield from (block for row in rows[end:] for block in row[0].flow.blocks)
+
+
+def _is_one_cell(row: Sequence[Cell]) -> bool:
+    return len(row) == 1 and row[0].num_columns > 1 and row[0].num_rows == 1
 
 
 @dataclass(slots=True)
