@@ -164,14 +164,15 @@ def in_an_unknown_font(num_pages: int, title: str) -> bytes:
     return make.written(writer)
 
 
-def test_a_sample_of_all_pages_is_compared_and_disagreement_is_reported() -> None:
-    first, second = (PdfReader().read(in_an_unknown_font(300, title), Limits()) for title in ("a", "b"))
-    for extracted in (first, second):
-        (finding,) = extracted.findings
-        assert finding.kind == "disputed"
-        assert 1 <= finding.count <= 18
-        assert {block.text for block in extracted.blocks} == {WORDS}
-    assert first.findings != second.findings
+def test_a_page_of_one_file_in_fifty_is_compared_and_disagreement_is_reported() -> None:
+    data = in_an_unknown_font(3, "a")
+    files = [data + b"\n%% %d" % number for number in range(300)]  # other digests, and the same pages
+    findings = [PdfReader().read(file, Limits()).findings for file in files]
+    disputed = [found for found in findings if found]
+    assert 1 <= len(disputed) <= 18
+    assert {(finding.kind, finding.count) for found in disputed for finding in found} == {("disputed", 1)}
+    assert len(set(disputed)) > 1  # not always the same page
+    assert findings == [PdfReader().read(file, Limits()).findings for file in files]
 
 
 def test_pages_that_would_take_pypdf_long_are_not_compared() -> None:
@@ -181,11 +182,7 @@ def test_pages_that_would_take_pypdf_long_are_not_compared() -> None:
     assert review(found) == []
 
 
-def test_the_sample_is_the_same_whenever_the_file_is_read() -> None:
-    data = in_an_unknown_font(300, "a")
-    assert PdfReader().read(data, Limits()).findings == PdfReader().read(data, Limits()).findings
-
-
 def test_readers_that_agree_are_not_reported() -> None:
-    data = make.pdf(*[make.lines(WORDS, "Office \ufb01le 1.234,50", "page")] * 200)
-    assert "disputed" not in {finding.kind for finding in PdfReader().read(data, Limits()).findings}
+    data = make.pdf(make.lines(WORDS, "Office \ufb01le 1.234,50", "page"))
+    findings = [PdfReader().read(data + b"\n%% %d" % number, Limits()).findings for number in range(200)]
+    assert set(findings) == {()}

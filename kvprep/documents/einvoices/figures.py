@@ -60,8 +60,9 @@ class PrintedText:
     def __init__(self, text: str) -> None:
         """Index a text; the bars of Markdown tables are no part of it."""
         self._text = _plain(text.replace("\\|", "|"))
-        self._words = frozenset(_WORD.findall(self._text))
-        self._squeezed = "".join(_WORD.findall(self._text))
+        words = _WORD.findall(self._text)
+        self._words = frozenset(words)
+        self._squeezed = "".join(words)
 
     def has_amount(self, written: str) -> bool:
         """Tell whether an amount is printed, in whatever form and with whatever sign; nothing at all need not be."""

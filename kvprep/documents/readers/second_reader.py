@@ -1,17 +1,18 @@
-"""pypdf as a second reader of PDFs: asked where PDFium seems to fail, and about a small sample of all pages.
+"""pypdf as a second reader of PDFs: asked where PDFium seems to fail, and about a small sample of files.
 
 It is slow, so it is asked about few pages. It knows nothing of hidden text, so that it is believed only on pages where
 PDFium has found none, and there only where the drawn page shows marks.
 """
 
 import contextlib
-import hashlib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+
+import xxhash
 
 from kvprep.documents.base import Block, BlockKind
 from kvprep.documents.readers.both_readers import BothReaders
@@ -25,7 +26,8 @@ DISPUTED = "disputed"
 UNMAPPED = "unmapped-characters"
 """Kind of a finding: characters of fonts that do not say which they are."""
 
-_SAMPLE_SHARE = 0.02
+_SAMPLED_OF = 50
+"""One file of so many is compared, on one of its pages."""
 _MAX_PAGES = 100
 """Pages of one file that pypdf is asked about."""
 _ENOUGH_CHARS = 20
@@ -34,7 +36,8 @@ _AGREEMENT = 0.95
 _UNMAPPED_SHARE = 0.1
 _UNMAPPED = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
 # No word of the languages that part words by blanks is so long, chemistry aside.
-_GLUED = re.compile("[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]{50,}")
+_GLUED_LETTERS = 50
+_GLUED = re.compile(f"[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]{{{_GLUED_LETTERS},}}")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
@@ -47,7 +50,7 @@ class _Review:
 
 
 def review(pages: PdfPages) -> list[TextFinding]:
-    """Ask pypdf about doubtful pages and a sample of the others; where it reads better, `pages` get its text."""
+    """Ask pypdf about doubtful pages, and in some files about one more; where it reads better, `pages` get its text."""
     texts = {number: "\n".join(block.text for block in same) for number, same in groupby(pages.blocks, _page_of)}
     doubtful = [number for number in range(1, pages.num_pages + 1) if _is_doubtful(number, texts, pages)]
     asked = sorted({*doubtful[:_MAX_PAGES], *_sample(pages)})
@@ -70,7 +73,12 @@ def _is_doubtful(number: int, texts: dict[int, str], pages: PdfPages) -> bool:
     if number in pages.hidden_pages:
         return False
     text = texts.get(number, "")
-    return not text or bool(_GLUED.search(text)) or _is_unmapped(text)
+    return not text or _is_glued(text) or _is_unmapped(text)
+
+
+def _is_glued(text: str) -> bool:
+    # Few texts have so long a word of any kind; the pattern alone is slow.
+    return max(map(len, text.split()), default=0) >= _GLUED_LETTERS and bool(_GLUED.search(text))
 
 
 def _is_unmapped(text: str) -> bool:
@@ -78,14 +86,9 @@ def _is_unmapped(text: str) -> bool:
 
 
 def _sample(pages: PdfPages) -> list[int]:
-    """Choose pages by the file's digest: the same ones whenever the file is read, others in the next file."""
-    seed = hashlib.sha256(pages.data).digest()
-    chosen = (number for number in range(1, pages.num_pages + 1) if _lot(seed, number) < _SAMPLE_SHARE)
-    return [number for number, _ in zip(chosen, range(_MAX_PAGES), strict=False)]
-
-
-def _lot(seed: bytes, number: int) -> float:
-    return int.from_bytes(hashlib.sha256(seed + number.to_bytes(4)).digest()[:4]) / 2**32
+    """Choose a page of every fiftieth file by the file's digest: the same one whenever the file is read."""
+    lot, page = divmod(xxhash.xxh3_128_intdigest(pages.data), pages.num_pages)
+    return [] if lot % _SAMPLED_OF else [page + 1]
 
 
 def _reviewed(asked: list[int], doubtful: set[int], texts: dict[int, str], data: bytes) -> _Review:
@@ -121,7 +124,7 @@ def _is_better(second: str, text: str, first: str) -> bool:
         return not _LETTER_OR_DIGIT.search(first) and bool(_LETTER_OR_DIGIT.search(second))
     if _is_unmapped(text):
         return not _is_unmapped(second) and len("".join(second.split())) >= 0.8 * len("".join(text.split()))
-    return _agree(text, second) and not _GLUED.search(second)
+    return _agree(text, second) and not _is_glued(second)
 
 
 def _agree(one: str, other: str) -> bool:
