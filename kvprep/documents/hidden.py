@@ -119,6 +119,11 @@ def text_findings(hidden: Counter[str]) -> Iterable[TextFinding]:
     return [TextFinding(HIDDEN_TEXT, count, where) for where, count in hidden.items()]
 
 
+def num_visible(text: str) -> int:
+    """Count the characters of a text that would be seen: all but white space."""
+    return len("".join(text.split()))
+
+
 def num_hidden(findings: Iterable[TextFinding]) -> int:
     """Count the characters of text that is hidden from a human reader: not on the page, or spelt without shapes.
 

@@ -70,7 +70,8 @@ def html_blocks(markup: bytes | str) -> HtmlContent:
         return HtmlContent((), Counter(), "")
     hidden: Counter[str] = Counter()
     walk = BodyWalk(_sheet(root), _initial_look(root), hidden)
-    return HtmlContent(tuple(walk.blocks(root)), hidden, _title(root))
+    blocks = tuple(walk.blocks(root))
+    return HtmlContent(blocks, +hidden, _title(root))
 
 
 def _declared_charset(data: bytes) -> str:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
-from kvprep.documents.hidden import text_findings
+from kvprep.documents.hidden import num_visible, text_findings
 from kvprep.documents.readers.sheets.layout import ClosedUp, Place, SheetLayout, sheet_layout
 from kvprep.documents.readers.sheets.parts import WORKBOOK, drawing_blocks, num_comments, related, sheet_parts
 from kvprep.documents.readers.sheets.regions import region_blocks
@@ -73,7 +73,7 @@ class _Workbook:
 
     def findings(self) -> Iterator[TextFinding]:
         """Report what `blocks` has left out."""
-        yield from text_findings(self._hidden)
+        yield from text_findings(+self._hidden)
         for number, part in enumerate(self._parts.values(), 1):
             count = num_comments(self._package, part)
             if count:
@@ -115,9 +115,7 @@ class _Workbook:
         return self._styles[number] if number < len(self._styles) else _PLAIN
 
     def _hide(self, why: str, texts: list[str]) -> None:
-        num_visible = sum(len("".join(text.split())) for text in texts)
-        if num_visible:
-            self._hidden[why] += num_visible
+        self._hidden[why] += sum(map(num_visible, texts))
 
 
 def _open(data: bytes) -> "CalamineWorkbook":

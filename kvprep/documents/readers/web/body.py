@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block
+from kvprep.documents.hidden import num_visible
 from kvprep.documents.readers.web.css import Sheet
 from kvprep.documents.readers.web.elements import (
     HEADINGS,
@@ -131,9 +132,7 @@ class BodyWalk:
             self._add(shown, look)
 
     def _count_hidden(self, why: str, text: str) -> None:
-        num_visible = len("".join(text.split()))
-        if num_visible:
-            self._hidden[why] += num_visible
+        self._hidden[why] += num_visible(text)
 
     def _start(self, element: "Element", style: Style) -> _Close:
         """Do what the element's kind asks for."""

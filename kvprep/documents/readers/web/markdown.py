@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from kvprep.documents.hidden import num_visible
 from kvprep.documents.readers.web.css import Sheet
 from kvprep.documents.readers.web.elements import has_text
 from kvprep.documents.readers.web.look import Look, look_of
@@ -31,7 +32,7 @@ def without_hidden(text: str) -> tuple[str, Counter[str]]:
     if not _MAY_HIDE.search(text):
         return text, hidden
     pieces = [stretch if is_code else "".join(_shown(stretch, hidden)) for is_code, stretch in _stretches(text)]
-    return "".join(pieces), hidden
+    return "".join(pieces), +hidden
 
 
 def _stretches(text: str) -> Iterator[tuple[bool, str]]:
@@ -56,7 +57,7 @@ def _shown(text: str, hidden: Counter[str]) -> Iterator[str]:
         yield text[position : match.start()]
         end, why = _extent(text, match)
         if why:
-            hidden[why] += len("".join(_MARKUP.sub("", text[match.start() : end]).split()))
+            hidden[why] += num_visible(_MARKUP.sub("", text[match.start() : end]))
         else:
             yield text[match.start() : end]
         position = end
