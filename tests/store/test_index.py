@@ -13,7 +13,7 @@ from kvprep.store.database import wal_is_safe
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
-from kvprep.types import Severity
+from kvprep.types import Severity, SourceRecord
 
 FILES = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm", "index.sqlite-journal")
 
@@ -133,6 +133,29 @@ def test_sources_of_live_entries_are_known(ns: Namespace) -> None:
     assert ns.has_files_of(known)
     assert ns.index.live_sources(model, 100.0) == []
     assert ns.index.live_sources(ns.index.model_id(MODEL.fingerprint, replace(TAGS, template="x")), 99.0) == []
+
+
+def test_what_a_file_holds_is_known_by_the_file(ns: Namespace) -> None:
+    letter, terms, other = make_document("letter", "/m.eml"), make_document("terms", "/m.eml/t.txt"), make_document("x")
+    state = letter.sources[0].state
+    ns.put_document(letter.with_source(SourceRecord("/m.eml", state, "canon", documents_inside=("t.txt",))))
+    ns.put_document(terms.with_source(SourceRecord("/m.eml/t.txt", state, "canon", member="t.txt")))
+    ns.put_document(other.with_source(SourceRecord("/m.eml.txt", state, "canon")))
+    both = {ns.document_id(document.content_hash) for document in (letter, terms)}
+    assert set(ns.index.documents_of_file("/m.eml")) == both
+    assert ns.index.documents_inside(ns.document_id(letter.content_hash), "/m.eml") == ("t.txt",)
+    assert ns.index.documents_inside(ns.document_id(letter.content_hash), "/other.eml") == ()
+    assert ns.index.documents_inside(ns.document_id(terms.content_hash), "/m.eml/t.txt") == ()
+
+
+def test_a_reading_is_another_by_another_reader_and_by_what_it_found(ns: Namespace) -> None:
+    readings = {
+        ns.index.reading_id(name, hides_text=hides, holds_documents=holds)
+        for name in ("canon 1", "canon 2")
+        for hides in (False, True)
+        for holds in (False, True)
+    }
+    assert len(readings) == 8
 
 
 def test_paths_that_are_no_text_are_named_too(ns: Namespace) -> None:

@@ -39,6 +39,7 @@ from kvprep.store.layout import Layout
 from kvprep.store.namespace import Namespace
 from kvprep.store.remembered import memory_file
 from kvprep.store.store import Store, default_store_path, open_or_create
+from kvprep.types import Member, SourceRecord, TextFinding
 
 
 def file_of(ns: Namespace, kind: str, ident: bytes) -> Path:
@@ -58,6 +59,22 @@ def test_what_is_put_comes_back_bit_for_bit_in_another_process_of_the_library(ns
             assert replace(entry, token_ids=one.entry.token_ids, generation=0) == one.entry
             assert ns.document(one.document.content_hash) == one.document
             assert load(ns, one.ident) == one.memory.first(200)
+
+
+def test_what_is_known_of_a_source_comes_back_whole(ns: Namespace) -> None:
+    document = make_document("text")
+    source = SourceRecord(
+        path="/m.eml/t.txt",
+        state=make_document("text", "/m.eml").sources[0].state,
+        canonicaliser="canon 1, text 1",
+        member="t.txt",
+        findings=(TextFinding("hidden-text", 5, "page 1"), TextFinding("hidden-characters", 1, "line 2")),
+        hides_text=True,
+        members=(Member("a.txt", 7), Member("ü.png", 0)),
+        documents_inside=("a.txt",),
+    )
+    ns.put_document(document.with_source(source))
+    assert ns.document(document.content_hash) == document.with_source(source)
 
 
 def test_a_document_invalidated_leaves_the_sharer_of_its_prefix_whole(ns: Namespace) -> None:
