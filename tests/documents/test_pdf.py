@@ -241,7 +241,7 @@ def test_a_scan_needs_ocr() -> None:
 
 def test_a_scanned_page_among_others_is_reported() -> None:
     document = read(make.pdf(make.lines("text"), make.picture))
-    assert document.findings == (TextFinding("page-without-text", 1, "pages 2"),)
+    assert document.findings == (TextFinding("page-without-text", 1, "page 2"),)
 
 
 def test_pages_with_nothing_on_them_are_empty_and_not_scans() -> None:

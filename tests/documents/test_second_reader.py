@@ -82,19 +82,19 @@ def test_a_file_that_only_its_password_opens_is_not_repaired() -> None:
 def test_glued_words_are_parted_where_the_second_reader_parts_them() -> None:
     data = make.pdf(make.lines(WORDS), make.lines("fine"))
     found = pages(data, WORDS.replace(" ", ""), "fine")
-    assert review(found) == [TextFinding("second-reader", 1, "pages 1")]
+    assert review(found) == [TextFinding("second-reader", 1, "page 1")]
     assert found.blocks == [Block(WORDS, BlockKind.LINE, 1), Block("fine", BlockKind.LINE, 2)]
 
 
 def test_characters_without_a_meaning_are_replaced_where_the_second_reader_knows_them() -> None:
     found = pages(make.pdf(make.lines("Total 12")), "\ue001\ue002 12")
-    assert review(found) == [TextFinding("second-reader", 1, "pages 1")]
+    assert review(found) == [TextFinding("second-reader", 1, "page 1")]
     assert found.blocks == [Block("Total 12", BlockKind.LINE, 1)]
 
 
 def test_a_bullet_of_a_symbol_font_is_no_reason_to_doubt() -> None:
     found = pages(make.pdf(make.lines("Total of the month")), "\uf0b7 Total of the month of May")
-    assert review(found) == [TextFinding("unmapped-characters", 1, "pages 1")]
+    assert review(found) == [TextFinding("unmapped-characters", 1, "page 1")]
     assert found.blocks[0].text.endswith("of May")
 
 
@@ -124,6 +124,14 @@ def test_the_second_reader_is_not_asked_where_there_is_hidden_text() -> None:
 def test_text_that_only_the_second_reader_sees_and_that_leaves_no_mark_stays_out(content: bytes) -> None:
     with pytest.raises(EmptyDocument):
         read(with_content(content))
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1e9, 1e9), (0, 0, 1e9, 4), (0, 0, -5, 700), (9, 9, 9, 9), (0, 0, 4, 1e30)])
+def test_a_page_without_a_sane_size_is_not_drawn_larger_than_any_screen(box: tuple[float, ...]) -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(with_content(b"BT /F1 0 Tf 60 700 Td (hello world) Tj ET")))
+    writer.pages[0].mediabox = RectangleObject(box)
+    with pytest.raises(EmptyDocument):
+        read(make.written(writer))
 
 
 def test_what_the_second_reader_sees_and_the_page_does_not_show_is_left_out_of_its_text() -> None:

@@ -60,7 +60,7 @@ class BothReaders:
 
         try:
             ink = Ink(self._pdfium[number - 1])
-        except pypdfium2.PdfiumError:
+        except (pypdfium2.PdfiumError, ValueError):  # a ValueError where the page has no size to draw
             return ""
         pieces: list[str] = []
 

@@ -24,7 +24,7 @@ class Ink:
         """Draw a page.
 
         Raises:
-            PdfiumError: it cannot be drawn.
+            PdfiumError, ValueError: it cannot be drawn.
         """
         self._left, _, _, self._top = page.get_bbox()
         self._scale = min(1.0, _MAX_SIDE / max(*page.get_size(), 1.0))

@@ -61,4 +61,4 @@ class PdfPages:
 def page_list(numbers: Sequence[int]) -> str:
     """Name pages in a finding; the first ten of many."""
     shown = ", ".join(map(str, numbers[:10]))
-    return f"pages {shown}{', …' if len(numbers) > 10 else ''}"
+    return f"page{'s' if len(numbers) > 1 else ''} {shown}{', …' if len(numbers) > 10 else ''}"
