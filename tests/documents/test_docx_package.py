@@ -5,7 +5,7 @@ from docx_texts import read
 
 from kvprep.documents.base import Limits
 from kvprep.documents.readers.docx import DocxReader
-from kvprep.errors import DocumentError, OversizedDocument, ProtectedDocument, UnreadableDocument
+from kvprep.errors import DocumentError, NeedsOcr, OversizedDocument, ProtectedDocument, UnreadableDocument
 from kvprep.types import Member
 
 MAIN, RELATIONS = "word/document.xml", "word/_rels/document.xml.rels"
@@ -85,6 +85,16 @@ def test_missing_styles_numbers_and_settings_are_no_trouble() -> None:
     )
     numbered = p(r("text"), properties='<w:pStyle w:val="No"/><w:numPr><w:numId w:val="4"/></w:numPr>')
     assert read(with_parts(bare, {MAIN: main_part(numbered)})).text == "text\n"
+
+
+def test_pictures_without_text_need_ocr() -> None:
+    with pytest.raises(NeedsOcr):
+        read(with_relation(docx_of(p()), "image", "media/scan.png"))
+
+
+def test_every_body_of_a_part_with_several_is_read() -> None:
+    body = f"{p(r('one'))}</w:body><w:body>{p(r('two'))}"
+    assert read(with_parts(PLAIN, {MAIN: main_part(body)})).text == "one\n\ntwo\n"
 
 
 def test_broken_metadata_cost_the_title_only() -> None:

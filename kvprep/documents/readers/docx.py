@@ -15,7 +15,7 @@ from kvprep.documents.readers.word.package import Package
 from kvprep.documents.readers.word.styles import Styles
 from kvprep.documents.readers.word.visibility import Sight
 from kvprep.documents.readers.word.wordml import is_on, qn
-from kvprep.errors import EmptyDocument, UnreadableDocument
+from kvprep.errors import EmptyDocument, NeedsOcr, UnreadableDocument
 from kvprep.types import Member, TextFinding
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class DocxReader:
             UnreadableDocument: the package or an XML part of it is broken.
             ProtectedDocument: a part opens with a password only.
             OversizedDocument: it unpacks to more than the limit.
+            NeedsOcr: pictures and nothing but white space.
             EmptyDocument: nothing but white space.
         """
         package = Package(data, limits.expanded_bytes)
@@ -46,7 +47,7 @@ class DocxReader:
         except RecursionError:
             raise UnreadableDocument("parts of the text are nested too deeply") from None
         if not blocks:
-            raise EmptyDocument("no text is left")
+            raise NeedsOcr("pictures and no text") if word.has_pictures() else EmptyDocument("no text is left")
         reader = f"docx (lxml {version('lxml')})"
         return Extracted(blocks, _title(package), tuple(word.findings()), reader, tuple(word.members()))
 
@@ -93,6 +94,10 @@ class _Word:
         """List the files that are embedded in the document."""
         names = sorted({entry.target for entry in self._relations.values() if entry.kind in _EMBEDDED and entry.target})
         return (Member(basename(name), self._package.size(name)) for name in names)
+
+    def has_pictures(self) -> bool:
+        """Tell whether the document shows pictures."""
+        return any(entry.kind == "image" for entry in self._relations.values())
 
     def _changes(self) -> Iterator[TextFinding]:
         roots = [self._root, *self._edges.roots]

@@ -66,9 +66,9 @@ class BodyReader:
 
     def read(self, root: "Element") -> Iterator[Block]:
         """Yield the blocks of the whole part."""
-        body = root.find(qn("w:body"))
         yield from self._next_section()
-        yield from self._story(root if body is None else body, behind_page(root))
+        for story in root.findall(qn("w:body")) or [root]:
+            yield from self._story(story, behind_page(root))
         # The last section has no paragraph that ends it, nor has one whose end is left out of the text.
         yield from self._section.footers
         for section in self._sections:
