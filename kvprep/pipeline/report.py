@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from kvprep.dedupe.exact import DocumentGroup
+from kvprep.store.entry import DocumentRecord
 from kvprep.types import IngestItem, Outcome, Skipped
 
 
@@ -62,6 +63,13 @@ class IngestReport:
     def add_skipped(self, source: str, skipped: Skipped) -> None:
         """Say why a source became no document."""
         self.add(source, Outcome.FAILED if skipped.failed else Outcome.SKIPPED, reason=skipped.reason)
+
+    def add_known(self, group: DocumentGroup, former: DocumentRecord, tokens: int) -> None:
+        """Say that a document was stored before, as `former` has it, and which sources show it now."""
+        before = {source.path for source in former.sources}
+        for source in group.sources:
+            outcome = Outcome.UNCHANGED if source.path in before else Outcome.DUPLICATE
+            self.add(source.path, outcome, group.document.content_hash, tokens=tokens)
 
     def add_stored(self, group: DocumentGroup, tokens: int, computed: int) -> None:
         """Say that a document was stored, and which sources show it."""

@@ -89,9 +89,15 @@ class Versions:
             file: its path.
             sources: the paths of the file and of everything that is inside it now.
         """
+        return sum(
+            self._without(record, {s.path for s in record.sources if s.file == file} - sources)
+            for record in self.shown_inside(file)
+        )
+
+    def shown_inside(self, file: str) -> list[DocumentRecord]:
+        """Open the documents that a file, or anything inside it, showed last."""
         documents = self._namespace.index.documents_of_file(file)
-        records = [record for ident in documents if (record := self._opened(ident))]
-        return sum(self._without(r, {s.path for s in r.sources if s.file == file} - sources) for r in records)
+        return [record for ident in documents if (record := self._opened(ident))]
 
     def _without(self, record: DocumentRecord, paths: set[str]) -> bool:
         """Take sources from a document; tell whether it lost its last one, and its keys and values with it."""

@@ -96,6 +96,10 @@ class PromptTemplate:
             raise ModelError("the question changes the tokens of the document before it")
         return token_ids[num_tokens:]
 
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a text by itself, outside any prompt."""
+        return len(self._cutter.vocabulary.encode(text))
+
     def decode(self, token_ids: Sequence[int] | TokenIds) -> str:
         """Turn an answer's tokens into text, without special tokens."""
         return self._cutter.vocabulary.decode(token_ids)

@@ -1,0 +1,32 @@
+"""What a namespace has measured of a model: its prefills and its loads."""
+
+from kvprep.errors import IntegrityError
+from kvprep.store.entry import EntryRecord
+from kvprep.store.namespace import Namespace
+from kvprep.types import EntryId, Fingerprint
+
+_MOST_ENTRIES = 100
+"""The newest tell what this machine does now; each is a file to be opened."""
+
+
+def measured_prefills(namespace: Namespace, model: Fingerprint) -> list[tuple[int, float]]:
+    """Give tokens and seconds of the newest prefills of a model, at most 100."""
+    facts = [facts for facts in namespace.index.entries() if facts["fingerprint"] == model.hex()]
+    newest = sorted(facts, key=lambda facts: facts["created_at"], reverse=True)[:_MOST_ENTRIES]
+    entries = (_entry(namespace, EntryId(facts["id"])) for facts in newest)
+    return [(entry.num_tokens, entry.cost.seconds) for entry in entries if entry is not None]
+
+
+def measured_load_s(namespace: Namespace, model: Fingerprint) -> float | None:
+    """Give the seconds that loading a token took, over all loads of a model; None where there was none."""
+    lookups = namespace.store.usage.lookups(namespace.ident.hex())
+    loads = [row for row in lookups if row["model"] == model.hex() and row["load_seconds"] > 0]
+    tokens = sum(row["tokens_reused"] for row in loads)
+    return sum(row["load_seconds"] for row in loads) / tokens if tokens else None
+
+
+def _entry(namespace: Namespace, ident: EntryId) -> EntryRecord | None:
+    try:
+        return namespace.entry(ident)
+    except IntegrityError:
+        return None
