@@ -147,8 +147,12 @@ def test_comments_are_text_in_plain_text() -> None:
     assert text_of(b"a <!-- b -->") == "a <!-- b -->\n"
 
 
-def test_a_form_feed_ends_a_line() -> None:
-    assert text_of(b"page one\n\x0cpage two") == "page one\n\npage two\n"
+def test_form_feeds_end_pages_whose_running_lines_stand_once() -> None:
+    pages = [f"Agreement\n\n{number}. Clause\n\n   Text.\n\nAcme        [Page {number}]\n" for number in (1, 2, 3)]
+    assert text_of("\f".join(pages).encode()) == (
+        "Agreement\n\n1. Clause\n\n   Text.\n\n2. Clause\n\n   Text.\n\n3. Clause\n\n   Text.\n\nAcme        [Page 1]\n"
+    )
+    assert text_of(b"page one\n\x0cpage two") == "page one\npage two\n"
 
 
 def test_the_reader_names_itself_and_the_encoding() -> None:

@@ -1,11 +1,12 @@
-"""Plain text and Markdown: the bytes become characters; all that changes here is that Markdown's hidden text goes."""
+"""Plain text and Markdown: the bytes become characters; Markdown's hidden text goes, form feeds end a text's pages."""
 
 import codecs
 import re
 from collections import Counter
+from collections.abc import Iterator
 from importlib.metadata import version
 
-from kvprep.documents.base import Block, Extracted, Kind, Limits
+from kvprep.documents.base import Block, BlockKind, Extracted, Kind, Limits
 from kvprep.documents.encodings import escaped_encoding, guess, is_damaged_utf8
 from kvprep.documents.hidden import text_findings
 from kvprep.documents.readers.web.markdown import without_hidden
@@ -57,7 +58,15 @@ class TextReader:
         hidden: Counter[str] = Counter()
         if self.name == Kind.MARKDOWN:
             text, hidden = without_hidden(text)
-        return Extracted((Block(text),), "", tuple(text_findings(hidden)), reader_name(self.name, encoding))
+        blocks = tuple(_printed_lines(text)) if self.name == Kind.TEXT and "\f" in text else (Block(text),)
+        return Extracted(blocks, "", tuple(text_findings(hidden)), reader_name(self.name, encoding))
+
+
+def _printed_lines(text: str) -> Iterator[Block]:
+    """Yield the lines of a text that was made for a printer, page by page: form feeds end its pages."""
+    for number, page in enumerate(text.split("\f"), 1):
+        for line in page.strip("\r\n").splitlines():
+            yield Block(line, BlockKind.LINE, number)
 
 
 def reader_name(reader: str, encoding: str) -> str:
