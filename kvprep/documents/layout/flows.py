@@ -5,6 +5,7 @@ where both sides are blocks of close lines whose base lines have nothing to do w
 values, share their base lines, and are read across.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -50,12 +51,15 @@ def flows(lines: Sequence[Line]) -> Iterator[Flow]:
 
 def _gutter(lines: Sequence[Line]) -> tuple[int, int, float] | None:
     """Find the uppermost stretch of lines `[first, stop)` that is parted at a place on the line."""
-    starts = Counter(round(cell.start) for line in lines for cell in line.cells)
+    extents = [[(cell.start, cell.end) for cell in line.cells] for line in lines]
+    margin = min((extent[0][0] for extent in extents), default=0.0)
+    starts = Counter(round(start) for extent in extents for start, _ in extent)
     found: list[tuple[int, int, float]] = []
     for start, count in starts.items():
-        if count + starts[start - 1] + starts[start + 1] >= _MIN_BLOCK:
-            for first, stop in _stretches(lines, start - _EDGE):
-                found += _believed(lines, first, stop, start - _EDGE)
+        at = start - _EDGE
+        if at > margin and count + starts[start - 1] + starts[start + 1] >= _MIN_BLOCK:
+            for first, stop in _stretches(extents, at):
+                found += _believed(lines, first, stop, at)
     return min(found, default=None)
 
 
@@ -66,8 +70,16 @@ def _believed(lines: Sequence[Line], first: int, stop: int, at: float) -> Iterat
         yield *beside, at
         return
     for upper, lower in _parts(lines, first, stop):
-        if _are_blocks(*_sides(lines, upper, lower, at)):
+        if _are_apart(lines[upper:lower], at) and _are_blocks(*_sides(lines, upper, lower, at)):
             yield upper, lower, at
+
+
+def _are_apart(lines: Sequence[Line], at: float) -> bool:
+    """Tell whether lines on both sides are few beside those on one side."""
+    num_left = sum([line.start < at for line in lines])
+    num_right = sum([line.end > at for line in lines])
+    least = min(num_left, num_right)
+    return least >= _MIN_BLOCK and num_left + num_right - len(lines) <= _MAX_SHARED * least
 
 
 def _parts(lines: Sequence[Line], first: int, stop: int) -> Iterator[tuple[int, int]]:
@@ -87,14 +99,17 @@ def _sides(lines: Sequence[Line], first: int, stop: int, at: float) -> tuple[lis
     return list(_side(stretch, at, right=False)), list(_side(stretch, at, right=True))
 
 
-def _stretches(lines: Sequence[Line], at: float) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of lines that no cell crosses."""
-    start = 0
-    for index, line in enumerate(lines):
-        if any(cell.start < at < cell.end for cell in line.cells):
-            yield start, index
-            start = index + 1
-    yield start, len(lines)
+def _stretches(extents: Sequence[Sequence[tuple[float, float]]], at: float) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of lines that no cell crosses and that have three lines on either side."""
+    first = num_left = num_right = 0
+    for index, cells in enumerate([*extents, [(-math.inf, math.inf)]]):
+        if any(start < at < end for start, end in cells):
+            if min(num_left, num_right) >= _MIN_BLOCK:
+                yield first, index
+            first, num_left, num_right = index + 1, 0, 0
+        else:
+            num_left += cells[0][0] < at
+            num_right += cells[-1][1] > at
 
 
 def _beside(lines: Sequence[Line], start: int, stop: int, at: float) -> tuple[int, int] | None:
@@ -127,8 +142,9 @@ def _is_prose(lines: Sequence[Line]) -> bool:
     if len(lines) < _MIN_LINES:
         return False
     cells = [cell for line in lines for cell in line.cells]
-    size = fmean(line.size for line in lines)
-    if fmean(len(cell.words) for cell in cells) < _MIN_WORDS or fmean(map(_width, cells)) < _MIN_WIDTH * size:
+    if sum([len(cell.words) for cell in cells]) < _MIN_WORDS * len(cells):
+        return False
+    if fmean(map(_width, cells)) < _MIN_WIDTH * fmean([line.size for line in lines]):
         return False
     groups = _columns(cells)
     flush = sum(len(group) for group in groups)
