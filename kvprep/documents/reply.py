@@ -22,6 +22,9 @@ _FAILURES = frozenset({UnreadableDocument.reason, OversizedDocument.reason, CRAS
 _MAX_FINDINGS = 1000
 _MAX_PLACE = 200
 _MAX_NAME = 255
+_MAX_LINE = 1000
+_MAX_SIZE = 1 << 53
+"""Whole numbers up to here are exact wherever they may go."""
 
 
 def pack(document: CanonicalDocument) -> tuple[Header, list[bytes]]:
@@ -51,8 +54,8 @@ def unpack(header: Header, body: bytes, limits: Limits) -> Reading:
         OversizedFrame: its text is over the limit.
     """
     if "reason" in header:
-        reason = str(header["reason"])
-        return Skipped(reason, str(header["message"]), failed=reason in _FAILURES)
+        reason = _line(header["reason"])
+        return Skipped(reason, _line(header["message"]), failed=reason in _FAILURES)
     num_text = _size(header["text_bytes"])
     if num_text > limits.output_bytes:
         raise OversizedFrame
@@ -61,10 +64,10 @@ def unpack(header: Header, body: bytes, limits: Limits) -> Reading:
         text=text,
         content_hash=content_hash(text),
         drift_hash=drift_hash(text),
-        title=str(header["title"]),
-        reader=str(header["reader"]),
-        canonicaliser=str(header["canonicaliser"]),
-        findings=tuple(TextFinding(str(k), _size(n), str(w)) for k, n, w in _rows(header["findings"])),
+        title=_line(header["title"]),
+        reader=_line(header["reader"]),
+        canonicaliser=_line(header["canonicaliser"]),
+        findings=tuple(TextFinding(_line(k), _size(n), _line(w)) for k, n, w in _rows(header["findings"])),
         members=tuple(_members(_rows(header["members"]), memoryview(body)[num_text:], limits)),
     )
 
@@ -98,8 +101,13 @@ def _rows(value: object) -> list[list[object]]:
     return cast(list[list[object]], value)
 
 
+def _line(value: object) -> str:
+    """Take a string for one line of a screen: a child may send what would steer a terminal, or no text at all."""
+    return "".join(char if char.isprintable() else " " for char in str(value)[:_MAX_LINE])
+
+
 def _size(value: object) -> int:
-    if not isinstance(value, int) or value < 0:
+    if not isinstance(value, int) or not 0 <= value <= _MAX_SIZE:
         raise BadFrame
     return value
 

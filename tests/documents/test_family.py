@@ -127,11 +127,11 @@ def test_texts_of_a_file_and_its_members_count_together() -> None:
 
 def test_members_that_hang_one_after_another_end_together() -> None:
     hanging = {f"{number}.txt": "hang 60" for number in range(40)}
-    items = obey(hold(hanging), AFTER, limits=Limits(wall_seconds=0.5))
+    _, *items = obey(AFTER, hold(hanging), AFTER, limits=Limits(wall_seconds=1.5))
     messages = [item.reading.message for item in items if isinstance(item.reading, Skipped)]
     assert len(messages) == 40
     assert messages.count("the files before it took too long") >= 30
-    assert outcomes(items)[-1] == (1, "", "on")
+    assert outcomes(items)[-1] == (2, "", "on")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,7 @@ def test_members_that_hang_one_after_another_end_together() -> None:
         r'[["a\n", 1, 1]]',
         "[[7, 1, 1]]",
         '[["a", -1, 1]]',
+        f'[["a", {10**30}, 1]]',
         '[["a", 1, 2]]',
         '[["a", 1, 0]]',
         '[["a", 1, -1], ["b", 1, 2]]',
@@ -165,9 +166,15 @@ def test_a_child_that_does_not_lie_is_believed(tmp_path: Path) -> None:
     assert (told.text, told.members) == ("a\n", (Member("a.txt", 1),))
 
 
-def answered(folder: Path, members: str) -> CanonicalDocument | Skipped:
+def test_what_would_steer_a_terminal_does_not_come_out_of_the_cage(tmp_path: Path) -> None:
+    told = answered(tmp_path, '[["a.txt", 1, 1]]', title=r"a\u001b[31m\ud800\n" + "x" * 5000)
+    assert isinstance(told, CanonicalDocument)
+    assert told.title == ("a [31m  " + "x" * 5000)[:1000]
+
+
+def answered(folder: Path, members: str, *, title: str = "") -> CanonicalDocument | Skipped:
     """What the cage makes of a child that answers with two bytes of text, one of members, and this list of them."""
-    facts = '"title": "", "reader": "r", "canonicaliser": "c", "findings": [], "seconds": 0, "text_bytes": 2'
+    facts = f'"title": "{title}", "reader": "r", "canonicaliser": "c", "findings": [], "seconds": 0, "text_bytes": 2'
     child = folder / "child.py"
     child.write_text(
         "import os, struct, time\n"
