@@ -12,6 +12,7 @@ from kvprep.documents.layout.page import page_blocks
 from kvprep.documents.readers.glyphs import TextPage
 from kvprep.documents.readers.painting import painting_of
 from kvprep.documents.readers.pdf_attachments import attachments
+from kvprep.documents.readers.pdf_embedded import listed_by_pdfium
 from kvprep.documents.readers.pdf_pages import PdfPages
 from kvprep.documents.readers.pdf_repair import has_impossible_pages, rewritten
 from kvprep.documents.readers.pypdf_edge import PypdfTrouble, opened
@@ -47,7 +48,7 @@ class PdfReader:
         pages = _read_pages(data, limits)
         second_findings = review(pages)
         _require_text(pages)
-        embedded = attachments(data, " ".join(block.text for block in pages.blocks), limits)
+        embedded = attachments(data, pages, limits)
         return Extracted(
             blocks=tuple(pages.blocks),
             title=pages.title,
@@ -84,7 +85,8 @@ def _repaired(data: bytes, limits: Limits) -> PdfPages | None:
     if repaired is None:
         return None
     with contextlib.suppress(UnreadableDocument):
-        return replace(_as_they_are(repaired, limits), is_rewritten=True)
+        # The new file holds the pages only.
+        return replace(_as_they_are(repaired, limits), embedded=None, is_rewritten=True)
     return None
 
 
@@ -95,6 +97,7 @@ def _as_they_are(data: bytes, limits: Limits) -> PdfPages:
         pages = PdfPages(data, len(document), document.get_metadata_value("Title"))
         for number in range(1, len(document) + 1):
             _read_page(document, number, pages)
+        pages.embedded = listed_by_pdfium(document, limits.expanded_bytes)
     return pages
 
 

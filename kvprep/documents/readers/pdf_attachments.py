@@ -6,6 +6,7 @@ from itertools import islice
 from kvprep.documents.base import Limits
 from kvprep.documents.members import member_name
 from kvprep.documents.readers.pdf_embedded import embedded_files
+from kvprep.documents.readers.pdf_pages import PdfPages
 from kvprep.errors import UnreadableDocument
 from kvprep.types import Member, TextFinding
 
@@ -28,16 +29,17 @@ class Attachments:
     findings: list[TextFinding] = field(default_factory=list)
 
 
-def attachments(data: bytes, text: str, limits: Limits) -> Attachments:
+def attachments(data: bytes, pages: PdfPages, limits: Limits) -> Attachments:
     """List the files embedded in a PDF, by its name tree, as associated files, or pinned to a page.
 
     Args:
-        text: what is visible on the pages; an e-invoice's terms are looked up in it.
+        pages: an e-invoice's terms are looked up in their text.
         limits: `expanded_bytes` holds for all files together.
     """
     result = Attachments()
     names: set[str] = set()
-    for file in embedded_files(data, limits.expanded_bytes):
+    text = " ".join(block.text for block in pages.blocks)
+    for file in embedded_files(data, pages.embedded, limits.expanded_bytes):
         name = member_name(file.raw_name, names)
         names.add(name)
         if file.content is None:

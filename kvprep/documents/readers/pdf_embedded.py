@@ -14,6 +14,7 @@ from kvprep.documents.readers.pypdf_edge import PypdfTrouble, contained, opened
 
 if TYPE_CHECKING:
     import pypdf
+    import pypdfium2  # type: ignore[import-untyped]
 
 _Source = Callable[["pypdf.PdfReader"], Iterator[tuple[str, Any]]]
 
@@ -37,18 +38,18 @@ class EmbeddedFile:
     """None where it does not unpack, or is too large."""
 
 
-def embedded_files(data: bytes, max_bytes: int) -> list[EmbeddedFile]:
+def embedded_files(data: bytes, listed: list[EmbeddedFile] | None, max_bytes: int) -> list[EmbeddedFile]:
     """Give the files that a PDF embeds: in its name tree, as associated files, or pinned to a page.
 
     Args:
+        listed: what `listed_by_pdfium` gives.
         max_bytes: of all files together, unpacked.
     """
     num_expected = max(len(_SPEC.findall(data)), len(_STREAM.findall(data)))
+    if listed is not None and len(listed) >= num_expected:
+        return listed
     if not num_expected and _PACKED not in data:
         return []
-    files = _by_pdfium(data, max_bytes)
-    if files is not None and len(files) >= num_expected:
-        return files
     try:
         streams = _streams(opened(data))
     except PypdfTrouble:
@@ -56,14 +57,10 @@ def embedded_files(data: bytes, max_bytes: int) -> list[EmbeddedFile]:
     return list(_unpacked(streams, max_bytes))
 
 
-def _by_pdfium(data: bytes, max_bytes: int) -> list[EmbeddedFile] | None:
-    """Ask PDFium for the files of the name tree; None where one of them is odd in any way."""
-    import pypdfium2  # type: ignore[import-untyped]
+def listed_by_pdfium(document: "pypdfium2.PdfDocument", max_bytes: int) -> list[EmbeddedFile] | None:
+    """Ask PDFium for the files of the name tree; None where one of them is odd in any way, or all are too large."""
+    import pypdfium2
 
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError:
-        return None
     files = []
     try:
         for index in range(min(document.count_attachments(), _MAX_FILES)):
@@ -74,8 +71,6 @@ def _by_pdfium(data: bytes, max_bytes: int) -> list[EmbeddedFile] | None:
             files.append(EmbeddedFile(attachment.get_name(), bytes(attachment.get_data())))
     except pypdfium2.PdfiumError:
         return None
-    finally:
-        document.close()
     return files
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kvprep.documents.base import Block
 from kvprep.documents.hidden import text_findings
+from kvprep.documents.readers.pdf_embedded import EmbeddedFile
 from kvprep.types import TextFinding
 
 OCR_LAYER = "ocr-layer"
@@ -37,6 +38,8 @@ class PdfPages:
     picture_pages: list[int] = field(default_factory=list)
     """Pages with a picture and without text."""
     broken_pages: list[int] = field(default_factory=list)
+    embedded: list[EmbeddedFile] | None = None
+    """What PDFium finds in the name tree; None where that is not all, or odd."""
     is_rewritten: bool = False
     """PDFium failed on the file as it is, and `data` is what pypdf made of it."""
 
