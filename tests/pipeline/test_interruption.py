@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from desk import HEAD, Desk, distinct_block_tokens, kv
+from document_makers import mail
 
 from kvprep.errors import StoreLocked
 from kvprep.reuse import load, replay
@@ -101,8 +102,9 @@ def _check_after(desk: Desk, output: str) -> None:
     assert report.counts()["ingested"] == 4 - len(before)
     assert report.tokens_computed == distinct_block_tokens(desk.namespace) - stored
     assert not {item.document for item in report.items if item.computed} & {document.hex() for document in before}
-    for path in sorted(desk.folder.iterdir()):
-        entry = desk.hit(path).entry
+    assert len(report.items) == 4
+    for item in report.items:
+        entry = desk.hit(Path(item.source)).entry
         buffer = load(desk.namespace, entry, desk.engine, tokens=entry.num_tokens)
         expected = kv(replay(entry, desk.engine), entry.num_tokens, entry.shape)
         assert kv(buffer, entry.num_tokens, entry.shape) == expected
@@ -112,6 +114,17 @@ def _check_after(desk: Desk, output: str) -> None:
 @pytest.mark.parametrize("where, nth", PLACES)
 def test_a_kill_loses_nothing_that_was_reported_and_the_next_run_carries_on(desk: Desk, where: str, nth: int) -> None:
     _write_documents(desk)
+    child = _child(desk, where, nth, signal.SIGKILL)
+    output, errors = child.communicate(timeout=120)
+    assert child.returncode == -signal.SIGKILL, errors
+    _check_after(desk, output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where, nth", [("segment written", 2), ("document written", 2), ("stored", 1), ("stored", 3)])
+def test_a_kill_between_a_mail_and_its_attachments_heals(desk: Desk, where: str, nth: int) -> None:
+    attachments = {f"{n}.txt": f"{HEAD}Amount due: {n},250.00 pounds.".encode() for n in range(3)}
+    (desk.folder / "mail.eml").write_bytes(mail("Dear Bob.", attachments))
     child = _child(desk, where, nth, signal.SIGKILL)
     output, errors = child.communicate(timeout=120)
     assert child.returncode == -signal.SIGKILL, errors
