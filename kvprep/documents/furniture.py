@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from kvprep.documents.base import Block
 from kvprep.types import TextFinding
@@ -24,6 +24,10 @@ _NUMBER = re.compile(r"\d+")
 _FOLIO_WORDS = r"pages?|pag|pg|seiten?|blatt|folio|página|pagina|p|s|sheet|of|von|de|sur|di|van|out|/|-|–"
 _FOLIO_WORD_BEFORE = re.compile(rf"(?:^|[^\w])(?:{_FOLIO_WORDS})[.:]?\s*$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
+_HYPHENS = "[-\u2010\u2011]"
+_COMPOUND = re.compile(rf"[^\W\d_]+(?:{_HYPHENS}[^\W\d_]+)+")
+_LAST_PART = re.compile(rf"([^\W\d_]+){_HYPHENS}$")
+_FIRST_PART = re.compile(r"[^\W\d_]+")
 _CUT_WORD = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _SUSPENDED = frozenset(
     "und oder bzw beziehungsweise sowie als wie bis noch samt and or nor to as et ou y o e u i en of".split()
@@ -112,23 +116,38 @@ def _counts(column: Sequence[re.Match[str]], lines: Sequence[_Line]) -> bool:
 def join_line_end_hyphens(blocks: Sequence[Block]) -> tuple[list[Block], list[TextFinding]]:
     """Join a word that a line end cut, and the two lines with it.
 
-    Only before a lower-case letter, and not where the hyphen is a suspended one: `An- oder Ausbauten` keeps it.
+    Only before a lower-case letter, and not where the hyphen is a suspended one: `An- oder Ausbauten` keeps it. A
+    compound that stands with its hyphen elsewhere in the document keeps it as well.
     """
     joined: list[Block] = []
+    compounds: set[str] | None = None
     num_joined = 0
     for block in blocks:
-        if joined and is_cut_word(joined[-1].text, block.text):
-            joined[-1] = replace(joined[-1], text=joined[-1].text[:-1] + block.text)
-            num_joined += 1
-        else:
+        if not joined or not is_cut_word(joined[-1].text, block.text):
             joined.append(block)
+            continue
+        compounds = _compounds(blocks) if compounds is None else compounds
+        line = joined[-1].text
+        cut = line if _around_hyphen(line, block.text) in compounds else line[:-1]
+        joined[-1] = replace(joined[-1], text=cut + block.text)
+        num_joined += 1
     findings = [TextFinding(LINE_END_HYPHENS, num_joined, "line ends")] if num_joined else []
     return joined, findings
+
+
+def _compounds(blocks: Iterable[Block]) -> set[str]:
+    found = {match.group().lower() for block in blocks for match in _COMPOUND.finditer(block.text)}
+    return {"-".join(pair) for compound in found for pair in pairwise(re.split(_HYPHENS, compound))}
+
+
+def _around_hyphen(line: str, following: str) -> str:
+    before, after = _LAST_PART.search(line), _FIRST_PART.match(following)
+    return f"{before.group(1)}-{after.group()}".lower() if before and after else ""
 
 
 def is_cut_word(line: str, following: str) -> bool:
     """Tell whether the hyphen at the end of `line` only cuts a word that goes on in `following`."""
     if not _CUT_WORD.search(line) or not following[:1].islower():
         return False
-    first_word = re.match(r"[^\W\d_]+", following)
+    first_word = _FIRST_PART.match(following)
     return first_word is not None and first_word.group() not in _SUSPENDED

@@ -100,3 +100,11 @@ def test_line_end_hyphens_join_only_what_a_line_end_cut(first: str, second: str,
 def test_joined_hyphens_are_counted() -> None:
     _, findings = join_line_end_hyphens([Block("inter-"), Block("natio-"), Block("nal")])
     assert findings == [TextFinding("line-end-hyphens", 2, "line ends")]
+
+
+def test_a_compound_keeps_its_hyphen_at_a_line_end_if_it_has_it_elsewhere() -> None:
+    assert joined("a chat-", "optimized model", "Chat-optimized models", "the inter-", "national trade") == [
+        "a chat-optimized model",
+        "Chat-optimized models",
+        "the international trade",
+    ]
