@@ -9,25 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from kvprep.hashing import derive_key, keyed_id
-from kvprep.sources import is_racy
-from kvprep.store.crypto import new_key
 from kvprep.store.database import Index
-from kvprep.store.entry import DocumentRecord, EntryRecord, document_id
+from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.keys import NamespaceKeys
+from kvprep.store.rownames import RowNames
 from kvprep.types import (
     BlockHash,
     ContentHash,
     DocumentId,
     EntryId,
-    Fingerprint,
-    PromptTags,
     SegmentId,
     SourceRecord,
-    SourceState,
 )
 
 _ENTRIES_OF_A_SEGMENT = 8
@@ -59,14 +51,13 @@ class BlockMatch:
     num_blocks: int
 
 
-class NamespaceIndex:
+class NamespaceIndex(RowNames):
     """The rows of one namespace, opened with its keys."""
 
     def __init__(self, index: Index, keys: NamespaceKeys) -> None:
         """Bind to a namespace."""
+        super().__init__(keys)
         self._index = index
-        self._keys = keys
-        self._aes = AESGCM(derive_key(keys.index_key, "index rows"))
 
     @property
     def built(self) -> bool:
@@ -323,46 +314,3 @@ class NamespaceIndex:
                 )
             ),
         }
-
-    def document_id(self, document: ContentHash) -> DocumentId:
-        """Keyed id of a document."""
-        return document_id(self._keys.id_key, document)
-
-    def model_id(self, fingerprint: Fingerprint, tags: PromptTags) -> bytes:
-        """Keyed id of a model together with what shapes its tokens."""
-        parts = (tags.tokenizer.encode(), tags.template.encode(), tags.preamble.encode())
-        return keyed_id(self._keys.id_key, "model", fingerprint, *parts)
-
-    def path_id(self, path: str) -> bytes:
-        """Keyed id of a source's path."""
-        return keyed_id(self._keys.id_key, "path", path.encode("utf-8", "surrogateescape"))
-
-    def reading_id(self, canonicaliser: str, *, hides_text: bool, holds_documents: bool) -> bytes:
-        """Keyed id of what read a source, and of whether that found hidden text, and documents inside."""
-        found = bytes([hides_text, holds_documents])
-        return keyed_id(self._keys.id_key, "reading", canonicaliser.encode(), found)
-
-    def state_id(self, state: SourceState) -> bytes | None:
-        """Keyed id of what stat says of a source; None where a later write could look the same."""
-        if is_racy(state):
-            return None
-        return self.stat_id(state.size_bytes, state.mtime_ns, state.ctime_ns, state.inode)
-
-    def stat_id(self, *numbers: int) -> bytes:
-        """Keyed id of size, mtime, ctime and inode."""
-        return keyed_id(self._keys.id_key, "state", *(n.to_bytes(16, "little", signed=True) for n in numbers))
-
-    def _seal(self, ident: bytes, facts: dict[str, Any]) -> bytes:
-        nonce = new_key()[:12]
-        return nonce + self._aes.encrypt(nonce, json.dumps(facts).encode(), ident)
-
-    def _opened(self, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-        return [facts for ident, sealed in rows if (facts := self._unseal(ident, sealed)) is not None]
-
-    def _unseal(self, ident: bytes, sealed: bytes) -> dict[str, Any] | None:
-        # A row that somebody wrote by hand is no row: the index is a hint.
-        try:
-            facts = json.loads(self._aes.decrypt(sealed[:12], sealed[12:], ident))
-        except (InvalidTag, ValueError, TypeError):
-            return None
-        return {"id": ident, **facts} if isinstance(facts, dict) else None
