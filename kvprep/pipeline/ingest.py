@@ -3,21 +3,23 @@
 One bad source never stops the rest; trouble with the store stops at once, and what was reported as stored stays.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kvprep.codec import Lossless, measure_speeds, pays
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
-from kvprep.errors import ContextTooLong, DocumentError, IntegrityError, StoreFull
+from kvprep.errors import DocumentError, StoreFull
 from kvprep.pipeline.compute import Computer, Job
 from kvprep.pipeline.discover import matches
+from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.known import KnownFiles
-from kvprep.pipeline.model import as_settings, load_engine, remembered_spec
+from kvprep.pipeline.model import as_settings, load_engine, remembered_spec, remembered_tags, tags_as_settings
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
 from kvprep.pipeline.versions import Versions
@@ -26,15 +28,13 @@ from kvprep.prefill.base import Engine
 from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
 from kvprep.progress import Progress, Silent
-from kvprep.prompt import PromptTemplate
-from kvprep.reuse.lookup import is_expired
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import CanonicalDocument, Outcome, Prompt, Skipped
+from kvprep.types import Prompt, Skipped
 
-ANSWER_ROOM_TOKENS = 512
-"""Kept free of the model's positions for question and answer; a quarter of them in a small model."""
+if TYPE_CHECKING:
+    from kvprep.prompt import PromptTemplate
 
 
 def ingest(
@@ -87,11 +87,21 @@ class _Ingest:
         spec = settings.model or remembered_spec(known)
         preamble = known.get("preamble", "") if settings.preamble is None else settings.preamble
         self._files = resolve(spec, progress)
-        self._template = PromptTemplate.load(self._files.folder, preamble=preamble)
-        namespace.update_settings({**as_settings(spec), "preamble": preamble})
+        self._preamble = preamble
+        self._tags = remembered_tags(known, self._files, preamble) or self._template.tags
+        tags = tags_as_settings(self._tags, self._files)
+        namespace.update_settings({**as_settings(spec), "preamble": preamble, **tags})
         self._versions = Versions(namespace)
         self._gathered = Gathered()
         self.report = IngestReport()
+
+    @cached_property
+    def _template(self) -> "PromptTemplate":
+
+        # Where nothing is new, nothing is rendered, and tokenizers and templates need not be imported.
+        from kvprep.prompt import PromptTemplate as Template
+
+        return Template.load(self._files.folder, preamble=self._preamble)
 
     # Normalise, dedupe
 
@@ -100,7 +110,7 @@ class _Ingest:
         known = KnownFiles(
             self._namespace,
             self._files.identity.fingerprint,
-            self._template.tags,
+            self._tags,
             refuse_hidden=self._settings.refuse_hidden,
             exclude=self._settings.exclude,
         )
@@ -144,7 +154,7 @@ class _Ingest:
         for group in self._gathered.groups:
             self._progress.advance("render", 1)
             try:
-                prompt = self._prompt(group.document)
+                prompt = fitting_prompt(self._template, self._files, group.document.text)
             except DocumentError as error:
                 for source in group.sources:
                     self.report.add_skipped(source.path, Skipped(error.reason, str(error)))
@@ -155,37 +165,21 @@ class _Ingest:
         self._progress.finish("render")
         return jobs, groups
 
-    def _prompt(self, document: CanonicalDocument) -> Prompt:
-        prompt = self._template.render(document.text)
-        positions = self._files.max_positions
-        room = positions - min(ANSWER_ROOM_TOKENS, positions // 4)
-        if len(prompt.token_ids) > room:
-            raise ContextTooLong(f"{len(prompt.token_ids)} tokens; the model has room for {room} and a question")
-        return prompt
-
     def _adopt(self, group: DocumentGroup, prompt: Prompt) -> bool:
         """Where a live entry is on disk already, note its sources and compute nothing."""
         namespace, document = self._namespace, group.document.content_hash
-        hashes = namespace.block_hashes(self._files.identity.fingerprint, prompt.token_ids, BLOCK_SIZE)
-        ident = namespace.entry_id(document, hashes[-1])
-        try:
-            entry = namespace.entry(ident)
-            former = namespace.document(document)
-            if entry is None or former is None or entry.tags != self._template.tags or is_expired(entry.expires_at):
-                return False
-            namespace.check_segments(entry)
-        except IntegrityError:
+        found = stored_entry(namespace, self._files, self._tags, document, prompt)
+        if found is None:
             return False
-        previous, before = self._versions.previous(group), {s.path for s in former.sources}
+        ident, entry, former = found.ident, found.entry, found.document
+        previous = self._versions.previous(group)
         record = self._versions.record(group, previous)
         if record != former:
             namespace.put_document(record)
         if ident not in namespace.index.entries_of(document):
             namespace.adopt(ident, entry)
         self.report.superseded += self._versions.supersede(group, record, previous)
-        for source in group.sources:
-            outcome = Outcome.UNCHANGED if source.path in before else Outcome.DUPLICATE
-            self.report.add(source.path, outcome, document, tokens=entry.num_tokens)
+        self.report.add_known(group, former, entry.num_tokens)
         return True
 
     def _expiry(self, group: DocumentGroup) -> float | None:
@@ -196,9 +190,7 @@ class _Ingest:
 
     def _check_budget(self, tokens: int) -> None:
         needed = tokens * self._files.shape.token_bytes
-        budget = self._settings.max_bytes
-        if budget is None:
-            budget = shutil.disk_usage(self._namespace.store.path).free // 2
+        budget = byte_budget(self._settings.max_bytes, free_bytes(self._namespace.store.path))
         if needed > budget:
             raise StoreFull(
                 f"{needed:,} bytes of keys and values to store, more than the budget of {budget:,}; nothing computed",
@@ -222,7 +214,7 @@ class _Ingest:
                 self._namespace,
                 self._files,
                 engine,
-                self._template.tags,
+                self._tags,
                 BLOCK_SIZE,
                 longest,
                 codec,

@@ -58,6 +58,8 @@ class ModelFiles:
     dtype: str
     device: str
     """`cpu`, `cuda` or `mps`."""
+    prompt_digest: str
+    """Of every file but the weights: what a prompt template is made of. Hex."""
     adapter: Path | None = None
 
 
@@ -98,6 +100,7 @@ def resolve(spec: ModelSpec, progress: Progress, *, cache: Path | None = None) -
         max_positions=max_positions(config, found.name),
         dtype=dtype,
         device=device,
+        prompt_digest=_digest(_small_files(folder), digests, progress),
         adapter=adapter,
     )
 
@@ -129,6 +132,10 @@ def _as_folder(path: Path, cache: Path, digests: FileDigests, progress: Progress
     check_folder(path)  # before transformers reads anything in it
     weight_files(path)
     return convert_tokenizer(path, cache, digests, progress)
+
+
+def _small_files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.suffix in (".json", ".jinja")]
 
 
 def _digest(paths: list[Path], digests: FileDigests, progress: Progress) -> str:

@@ -31,6 +31,10 @@ index.sqlite may be deleted: it is built again from the entries. Do not edit or 
 """
 
 
+_SUFFIXES = {"keys": ".kvk", "namespaces": ".kvn", "entries": ".kve", "documents": ".kvd", "segments": ".kvs"}
+_UNSHARDED = ("keys", "namespaces")
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Paths of one store."""
@@ -40,23 +44,17 @@ class Layout:
 
     def file(self, kind: str, ident: bytes) -> Path:
         """Path of a sealed file or segment; `kind` is its folder."""
+        return Path(self.file_name(kind, ident))
+
+    def file_name(self, kind: str, ident: bytes) -> str:
+        """The same as a string, which takes a tenth of the time: an ingest asks for every file that it knows."""
         name = ident.hex()
-        folder = self.root / kind
-        match kind:
-            case "keys":
-                return folder / f"{name}.kvk"
-            case "namespaces":
-                return folder / f"{name}.kvn"
-            case "entries":
-                return folder / name[:2] / f"{name}.kve"
-            case "documents":
-                return folder / name[:2] / f"{name}.kvd"
-            case _:
-                return folder / name[:2] / f"{name}.kvs"
+        shard = "" if kind in _UNSHARDED else f"{name[:2]}/"
+        return f"{self.root}/{kind}/{shard}{name}{_SUFFIXES[kind]}"
 
     def all_files(self, kind: str) -> Iterator[Path]:
         """Every file of one kind, in the order of names."""
-        pattern = "*.kv*" if kind in ("keys", "namespaces") else "??/*.kv*"
+        pattern = "*.kv*" if kind in _UNSHARDED else "??/*.kv*"
         yield from sorted((self.root / kind).glob(pattern))
 
     def relative(self, path: Path) -> str:

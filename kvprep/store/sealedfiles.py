@@ -3,6 +3,7 @@
 Trusts files only: no index is asked, no lock is taken, and nothing is written.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ class SealedFiles:
     def has_files_of(self, known: KnownSource) -> bool:
         """Tell whether the files of a document that the index knows are there, without opening them."""
         files = [("entries", known.entry), ("documents", known.document), *(("segments", s) for s in known.segments)]
-        return all(self._layout.file(kind, ident).exists() for kind, ident in files)
+        return all(os.path.exists(self._layout.file_name(kind, ident)) for kind, ident in files)
 
     def open_segment(self, stretch: StretchRef, entry: EntryRecord) -> SegmentReader:
         """Open a segment of an entry, and check that it is the one that the entry means.
