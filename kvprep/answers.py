@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from kvprep.documents.cage import Cage
-from kvprep.errors import DocumentError, IntegrityError, NotFound
+from kvprep.errors import IntegrityError, NotFound
 from kvprep.pipeline.model import load_engine as embedded_engine
 from kvprep.pipeline.model import remembered_spec
-from kvprep.pipeline.reading import read_files
+from kvprep.pipeline.reading import read_one
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import cut
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, load, look_up, replay
-from kvprep.sources import exists, locate
+from kvprep.sources import exists
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.store.usage import Lookup
-from kvprep.types import CanonicalDocument, ContentHash, MissReason, Prompt, Skipped
+from kvprep.types import ContentHash, MissReason, Prompt
 
 
 @dataclass
@@ -226,7 +226,7 @@ class Assistant:
         record = self._record_or_none(document)
         paths = [name] if exists(name) else [Path(s.path) for s in record.sources] if record else []
         for path in paths:
-            if exists(path) and (read := self._read(path)) is not None:
+            if exists(path) and (read := read_one(self._cage, path)) is not None:
                 return read.content_hash, read.text
         if record is None:
             raise NotFound(
@@ -240,15 +240,6 @@ class Assistant:
             return self._namespace.document(document) if document else None
         except IntegrityError:
             return None
-
-    def _read(self, path: Path) -> CanonicalDocument | None:
-        """Read a source as it is now; None where it is no longer inside its file."""
-        path, member = locate(path)
-        (file,) = read_files(self._cage, [path])
-        source = next((s for s in file.sources if s.member == member), file.sources[0])
-        if isinstance(source.reading, Skipped):
-            raise DocumentError(f"{source.path}: {source.reading.reason}: {source.reading.message}")
-        return source.reading if source.member == member else None
 
     def _count(self, report: AnswerReport) -> None:
         requested = report.tokens_reused + report.tokens_computed

@@ -22,10 +22,12 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 COMMANDS: Mapping[str, str] = {
     "init": "Make a store and its key.",
+    "plan": "Say what an ingest would do and cost.",
     "ingest": "Read, prefill and store documents.",
     "text": "Print the canonical text of files.",
     "ls": "List what is stored.",
     "show": "Show one document.",
+    "diff": "Say in words how two documents differ.",
     "ask": "Answer questions about a document.",
     "stats": "Say how often the store was used and what it saved.",
     "invalidate": "Make stored entries unusable for ever.",

@@ -10,12 +10,24 @@ import typer
 
 from kvprep.cli import render
 from kvprep.cli.creation import furnish
+from kvprep.cli.ingest_options import (
+    Exclude,
+    Include,
+    Jobs,
+    KeepDrifted,
+    MaxBytes,
+    Paths,
+    Preamble,
+    RefuseHidden,
+    ingest_settings,
+    with_ingest_flags,
+)
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
-from kvprep.config import Settings, TtlSection, override, parse_duration, parse_size
-from kvprep.errors import ConfigError, DocumentError, SomeFailed, StoreLocked, TryAgainLater
+from kvprep.config import Settings, TtlSection, parse_duration
+from kvprep.errors import DocumentError, SomeFailed, StoreLocked, TryAgainLater
 from kvprep.pipeline import IngestReport, IngestSettings
 from kvprep.pipeline import ingest as run_ingest
 from kvprep.store.namespace import Namespace
@@ -31,38 +43,23 @@ kvprep ingest --model HuggingFaceTB/SmolLM2-1.7B-Instruct --ttl 90d --exclude 'd
 @command(example=_EXAMPLE, codes=(*STORE, 3, 11, 75))
 def ingest(
     session: Session,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
+    paths: Paths,
     model: Model = None,
     device: Device = None,
     dtype: Dtype = None,
-    preamble: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put this file's text before every document.")
-    ] = None,
+    preamble: Preamble = None,
     ttl: Annotated[
         str | None, typer.Option(metavar="SPAN", help="Time to live: 12h, 30d, none.  [default: 30d]")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Reading processes.")] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")
-    ] = None,
-    exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="No files that match; repeatable.")] = None,
-    max_bytes: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Budget for new keys and values: 20GB.  [default: half of the free space]"),
-    ] = None,
+    jobs: Jobs = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    max_bytes: MaxBytes = None,
     prune_missing: Annotated[
         bool, typer.Option("--prune-missing", help="Remove documents whose sources are gone.")
     ] = False,
-    refuse_hidden: Annotated[
-        bool, typer.Option("--refuse-hidden", help="Skip documents that hide text from a human reader.")
-    ] = False,
-    keep_drifted: Annotated[
-        bool,
-        typer.Option(
-            "--keep-drifted",
-            help="After an upgrade: keep a stored text that the same file would now give with other blanks.",
-        ),
-    ] = False,
+    refuse_hidden: RefuseHidden = False,
+    keep_drifted: KeepDrifted = False,
     strict: Annotated[bool, typer.Option("--strict", help="A document that fails is an error: exit 1.")] = False,
     wait: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Wait no longer for another ingest to end: exit 11.")
@@ -78,17 +75,17 @@ def ingest(
     was ever seen, one is made. While another ingest runs in the namespace, this one waits.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
-    flags = override(
-        session.settings.ingest,
+    session = with_ingest_flags(
+        session,
         preamble=preamble,
         jobs=jobs,
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        max_bytes=None if max_bytes is None else _sized(max_bytes),
-        refuse_hidden=refuse_hidden or None,
+        include=include,
+        exclude=exclude,
+        max_bytes=max_bytes,
+        refuse_hidden=refuse_hidden,
     )
-    session = replace(session, settings=replace(session.settings, ingest=flags, ttl=_ttl(session.settings, ttl)))
-    chosen = _settings(session, prune_missing, keep_drifted)
+    session = replace(session, settings=replace(session.settings, ttl=_ttl(session.settings, ttl)))
+    chosen = replace(ingest_settings(session, keep_drifted=keep_drifted), prune_missing=prune_missing)
     report = _run(session, paths, chosen, wait_seconds=0.0 if no_wait else wait, later=no_wait)
     facts = _facts(report)
     if not session.emit("ingest", facts):
@@ -122,32 +119,6 @@ def _namespace(session: Session) -> Iterator[Namespace]:
         yield store.namespace(session.settings.namespace, create=True)
 
 
-def _settings(session: Session, prune_missing: bool, keep_drifted: bool) -> IngestSettings:
-    """All but the model, which the namespace may know."""
-    section = session.settings.ingest
-    return IngestSettings(
-        preamble=_preamble(section.preamble),
-        ttl_seconds=session.settings.ttl.default,
-        ttl_globs=session.settings.ttl.globs,
-        include=section.include,
-        exclude=section.exclude,
-        max_bytes=section.max_bytes,
-        prune_missing=prune_missing,
-        refuse_hidden=section.refuse_hidden,
-        keep_drifted=keep_drifted,
-        codec=section.codec,
-    )
-
-
-def _preamble(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read as UTF-8 text", hint="Check --preamble.") from error
-
-
 def _ttl(settings: Settings, flag: str | None) -> TtlSection:
     if flag is None:
         return settings.ttl
@@ -155,13 +126,6 @@ def _ttl(settings: Settings, flag: str | None) -> TtlSection:
         return TtlSection(parse_duration(flag))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ttl") from error
-
-
-def _sized(flag: str) -> int:
-    try:
-        return parse_size(flag)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--max-bytes") from error
 
 
 def _facts(report: IngestReport) -> Facts:
@@ -179,11 +143,12 @@ def _facts(report: IngestReport) -> Facts:
             "store": report.store_s,
             "wall": report.wall_s,
         },
-        "items": [_item(item) for item in report.items],
+        "items": [item_facts(item) for item in report.items],
     }
 
 
-def _item(item: IngestItem) -> Facts:
+def item_facts(item: IngestItem) -> Facts:
+    """Write what became of a source for JSON."""
     return {
         "source": item.source,
         "document": item.document,
@@ -208,17 +173,22 @@ def _draw(report: IngestReport) -> None:
         f"{render.seconds(report.store_s)} storing, {render.seconds(report.wall_s)} in all"
     )
     render.facts(pairs)
-    bad = _bad(report)
-    if bad:
+    draw_bad(report)
+
+
+def draw_bad(report: IngestReport) -> None:
+    """Draw a table of what was skipped or failed, and why."""
+    if bad := bad_items(report):
         render.table(("outcome", "reason", "source"), [(str(i.outcome), i.reason, i.source) for i in bad])
 
 
-def _bad(report: IngestReport) -> list[IngestItem]:
+def bad_items(report: IngestReport) -> list[IngestItem]:
+    """List what was skipped or failed."""
     return [item for item in report.items if item.outcome in (Outcome.SKIPPED, Outcome.FAILED)]
 
 
 def _judge(report: IngestReport, strict: bool) -> None:
-    bad = _bad(report)
+    bad = bad_items(report)
     failed = [item for item in bad if item.outcome is Outcome.FAILED]
     if strict and failed:
         raise DocumentError(f"{len(failed)} of {len(report.items)} documents failed", hint="Mend or --exclude them.")

@@ -2,7 +2,7 @@
 
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -12,6 +12,8 @@ _KEPT = "\n\t"
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})
 _PIPE_WIDTH = 10_000
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+
+_MARKS = {"": ("", "", ""), "-": ("[-", "-]", "red"), "+": ("{+", "+}", "green")}
 
 Row = Sequence[str]
 
@@ -42,6 +44,23 @@ def note(line: str) -> None:
 def content(text: str) -> None:
     """Print text of a document or an answer: as it is into a pipe, without control characters on a terminal."""
     sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
+def marked(parts: Iterable[tuple[str, str]]) -> None:
+    """Print text in parts, each with its mark: none, `-` for `[-old-]` or `+` for `{+new+}`; on a terminal coloured."""
+    from rich.console import Console
+    from rich.text import Text
+
+    drawn = Text()
+    for part, mark in parts:
+        shown = printable(part) if sys.stdout.isatty() else part
+        left, right, style = _MARKS[mark]
+        drawn.append(f"{left}{shown}{right}", style)
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, highlight=False).print(drawn, soft_wrap=True, end="")
+    else:
+        sys.stdout.write(drawn.plain)
     sys.stdout.flush()
 
 

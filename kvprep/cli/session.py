@@ -49,12 +49,12 @@ class Session:
         """Prepare the reading processes. Enter it before the store is opened: they must not see its key."""
         return Cage(jobs=jobs or self.settings.ingest.jobs or min(_MOST_JOBS, os.cpu_count() or 1))
 
-    def model(self, namespace: Namespace) -> ModelSpec | None:
+    def model(self, namespace: Namespace | None) -> ModelSpec | None:
         """Name the model as far as it was set, and for the rest as the namespace knows it; None: all as it knows it."""
         chosen = self.settings.model
         if chosen == ModelSettings():
             return None
-        known = namespace.state().settings
+        known = namespace.state().settings if namespace else {}
         # What was chosen for another model, such as its dtype, is not taken over to a new one.
         former = known if chosen.name in (None, known.get("model", "")) else {}
         return ModelSpec(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kvprep.documents.cage import Cage, Reading, ReadItem
 from kvprep.errors import DocumentError
-from kvprep.sources import member_path, read_source
-from kvprep.types import Skipped, SourceState
+from kvprep.sources import locate, member_path, read_source
+from kvprep.types import CanonicalDocument, Skipped, SourceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,21 @@ def read_files(cage: Cage, paths: Iterable[Path]) -> Iterator[ReadFile]:
         yield from _taken(refused)
         yield ReadFile(opened.path, opened.state, tuple(_source(opened.path, item) for item in items))
     yield from _taken(refused)
+
+
+def read_one(cage: Cage, path: Path) -> CanonicalDocument | None:
+    """Read one source as it is now, a file or what is inside one; None where its file holds it no more.
+
+    Raises:
+        OSError: there is no such file.
+        DocumentError: it is no document.
+    """
+    path, member = locate(path)
+    (file,) = read_files(cage, [path])
+    source = next((source for source in file.sources if source.member == member), file.sources[0])
+    if isinstance(source.reading, Skipped):
+        raise DocumentError(f"{source.path}: {source.reading.reason}: {source.reading.message}")
+    return source.reading if source.member == member else None
 
 
 def _opened(paths: Iterable[Path], refused: list[ReadFile]) -> Iterator[tuple[OpenedFile, bytes, str]]:

@@ -1,0 +1,75 @@
+"""Options that say how documents are brought in, of `ingest` and of `plan`, and what they make of the settings."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kvprep.cli.session import Session
+from kvprep.config import override, parse_size
+from kvprep.errors import ConfigError
+from kvprep.pipeline.settings import IngestSettings
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")]
+Preamble = Annotated[Path | None, typer.Option(metavar="FILE", help="Put this file's text before every document.")]
+Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Reading processes.")]
+Include = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")]
+Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="No files that match; repeatable.")]
+MaxBytes = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Budget for new keys and values: 20GB.  [default: half of the free space]"),
+]
+RefuseHidden = Annotated[
+    bool, typer.Option("--refuse-hidden", help="Skip documents that hide text from a human reader.")
+]
+KeepDrifted = Annotated[
+    bool,
+    typer.Option(
+        "--keep-drifted",
+        help="After an upgrade: keep a stored text that the same file would now give with other blanks.",
+    ),
+]
+
+
+def with_ingest_flags(session: Session, *, max_bytes: str | None, refuse_hidden: bool, **flags: Any) -> Session:
+    """Put the flags over the settings' section about ingest."""
+    section = override(
+        session.settings.ingest,
+        max_bytes=None if max_bytes is None else _sized(max_bytes),
+        refuse_hidden=refuse_hidden or None,
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()},
+    )
+    return replace(session, settings=replace(session.settings, ingest=section))
+
+
+def ingest_settings(session: Session, *, keep_drifted: bool) -> IngestSettings:
+    """Read the settings of a run, all but the model, which the namespace may know."""
+    section = session.settings.ingest
+    return IngestSettings(
+        preamble=_preamble(section.preamble),
+        ttl_seconds=session.settings.ttl.default,
+        ttl_globs=session.settings.ttl.globs,
+        include=section.include,
+        exclude=section.exclude,
+        max_bytes=section.max_bytes,
+        refuse_hidden=section.refuse_hidden,
+        keep_drifted=keep_drifted,
+        codec=section.codec,
+    )
+
+
+def _preamble(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read as UTF-8 text", hint="Check --preamble.") from error
+
+
+def _sized(flag: str) -> int:
+    try:
+        return parse_size(flag)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--max-bytes") from error
