@@ -69,6 +69,17 @@ def test_a_head_of_several_lines_is_one_row() -> None:
     )
 
 
+def test_rows_close_below_a_head_are_no_part_of_it() -> None:
+    pieces = [
+        *[(60, 700, "Kind"), (-380, 700, "Basis"), (-500, 700, "Tax")],
+        *[(60, 688, "Books"), (-380, 688, "reduced"), (-500, 688, "0,15")],
+        *[(60, 676, "Food"), (-380, 676, "reduced"), (-500, 676, "0,08")],
+    ]
+    assert text_of(make.at(*pieces)) == (
+        "| Kind | Basis | Tax |\n| --- | --- | --- |\n| Books | reduced | 0,15 |\n| Food | reduced | 0,08 |\n"
+    )
+
+
 def test_a_total_stands_in_the_column_of_its_amount() -> None:
     total = [(250, 640, "Net amount of this invoice"), (-500, 640, "659,00 €")]
     pieces = [*HEAD, *FIRST, *row(668, "2", "Desk", "1", "499,00 €"), *total]

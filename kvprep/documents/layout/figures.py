@@ -8,6 +8,7 @@ _CURRENCY = r"[€$£¥]|EUR|USD|GBP|CHF|JPY|CNY|CAD|AUD|SEK|NOK|DKK|PLN|CZK|HUF
 _SIGNED = rf"(?:(?:{_CURRENCY})\s?)?[-–−+]?\s?(?:(?:{_CURRENCY})\s?)?(?:{_NUMBER})"
 _FIGURE = re.compile(rf"{_SIGNED}(?:\s?(?:{_UNIT})){{0,2}}-?")
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
+_AMOUNT_AT_END = re.compile(r"\d[.,]\d\d(?:\s?[€$£¥]|\s[A-Z]{3})?$")
 _DIGIT = re.compile(r"\d")
 
 
@@ -24,3 +25,8 @@ def is_value(text: str) -> bool:
 def has_digit(text: str) -> bool:
     """Tell whether there is a digit in a text."""
     return bool(_DIGIT.search(text))
+
+
+def ends_with_amount(text: str) -> bool:
+    """Tell whether a text ends with an amount of money: two decimals, with or without a currency."""
+    return bool(_AMOUNT_AT_END.search(text))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from kvprep.documents.furniture import is_cut_word
 from kvprep.documents.layout.columns import Column, hit_columns, nearest_column
-from kvprep.documents.layout.figures import has_digit, is_figure, is_value
+from kvprep.documents.layout.figures import ends_with_amount, has_digit, is_figure, is_value
 from kvprep.documents.layout.rows import Cell, Line, Word
 
 HEAD_STEP = 1.6
@@ -172,15 +172,17 @@ def _columns_of(is_kind: Callable[[str], bool], placed: Sequence[_Placed], num_c
 
 
 def _head_lines(placed: Sequence[_Placed], values: set[int]) -> int:
-    """Count the lines of the head: close to one another, before the first with figures below a column's name."""
-    count = 0
-    for item in placed:
-        if item.spans or any(is_value(text) for number, text in item.cells.items() if number in values):
-            break
+    """Count the lines of the head: close to one another, before the first with a value below a column's name."""
+    for count, item in enumerate(placed):
+        if item.spans or ends_with_amount(item.line.text):
+            return count
+        if any(is_value(text) for number, text in item.cells.items() if number in values):
+            return count
         if count and _step(placed[count - 1].line, item.line) > HEAD_STEP:
-            break
-        count += 1
-    return count
+            return count
+        if item.cells.keys() == {0} and any(map(_is_full, placed[:count])):
+            return count
+    return len(placed)
 
 
 def _step(above: Line, below: Line) -> float:

@@ -76,7 +76,8 @@ def _table_at(lines: Sequence[Line], first: int, floor: int) -> Table | None:
         columns = without_weak(region.columns, lines[start:stop], lines[start : region.head_end])
         columns = split_at_strips(columns, lines[start:stop])
         rows, num_lines = table_rows(lines[start : stop + _MAX_BETWEEN], stop - start, columns)
-        return Table(start, start + num_lines, rows, len(rows) > 1)
+        if len(rows) > 1:
+            return Table(start, start + num_lines, rows, is_sure=True)
     return _lone_item(lines, first, region.columns) if _is_item(lines[first]) else None
 
 
