@@ -151,7 +151,7 @@ def _number(number: float, section: _Section) -> str:
 
 
 def _general(number: float) -> str:
-    if number == int(number) and abs(number) < _LARGE:
+    if abs(number) < _LARGE and number == int(number):  # in this order: a file may hold infinity, or no number
         return str(int(number))
     return f"{number:.10g}".upper()
 
