@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.corpus.files import NOTHING, Measured, Texts
-from bench.corpus.words import markdown_words, word_recall, words, words_in_one_stretch, words_in_order
+from bench.corpus.words import markdown_words, word_recall, words, words_in_order
 from bench.corpus.wordxml import accepted_text
 
 _SLOT = re.compile(r"\{[a-z0-9_]+\}")
@@ -24,18 +24,13 @@ def docx_words(texts: Texts, corpus: Path) -> Measured:
 def bonterms(texts: Texts, corpus: Path) -> Measured:
     """Count the words of an agreement's Markdown that its PDF gives in the same order.
 
-    Decoration of the Markdown is no word (see `words.plain_markdown`); clause numbers are words on both sides. The
-    Markdown's last paragraph is the publisher's note, which the PDF prints at the foot of its pages: canonical text has
-    the first copy, so that this paragraph is looked for by itself, in one stretch of the text.
+    Decoration of the Markdown is no word (see `words.plain_markdown`); clause numbers are words on both sides.
     """
     measured = NOTHING
     for name, twin in bonterms_pairs(corpus):
-        if name not in texts:
-            continue
-        body, _, note = twin.read_text().rstrip().rpartition("\n\n")
-        found = markdown_words(texts[name])
-        measured += words_in_order(name, markdown_words(body), found)
-        measured += words_in_one_stretch(name, markdown_words(note), found)
+        if name in texts:
+            expected = markdown_words(twin.read_text())
+            measured += words_in_order(name, expected, markdown_words(texts[name]))
     return measured
 
 

@@ -74,14 +74,6 @@ def words_in_order(name: str, expected: Sequence[str], found: Sequence[str]) -> 
     return Measured(common, len(expected), misses if common < len(expected) else ())
 
 
-def words_in_one_stretch(name: str, expected: Sequence[str], found: Sequence[str]) -> Measured:
-    """Count the expected words in order within the best stretch of the text that is half as long again."""
-    length, step = len(expected) * 3 // 2, max(1, len(expected) // 8)
-    starts = range(0, max(1, len(found) - length + step), step)
-    counts = (words_in_order(name, expected, found[start : start + length]) for start in starts)
-    return max(counts, key=lambda measured: measured.found)
-
-
 def likeness(expected: Sequence[str], found: Sequence[str]) -> float:
     """Give one less the edit distance of two word lists over the longer one's length: 1 the same, 0 nothing alike.
 

@@ -8,7 +8,7 @@ from document_makers import docx_of, p, r
 
 from bench.corpus import agreements, anew, docling, groups, invoices, report, whole
 from bench.corpus.files import Measured, all_files, read
-from bench.corpus.words import likeness, markdown_words, word_recall, words_in_one_stretch, words_in_order
+from bench.corpus.words import likeness, markdown_words, word_recall, words_in_order
 from bench.corpus.wordxml import accepted_text
 from kvprep.types import Skipped
 
@@ -102,13 +102,6 @@ def test_words_in_another_order_are_not_in_order() -> None:
     assert words_in_order("x", list("abcd"), list("acdb")).found == 3
     assert likeness(list("abcd"), list("abcd")) == 1
     assert likeness(list("abcd"), list("abcdabcd")) == 0.5
-
-
-def test_a_stretch_is_not_made_of_words_from_everywhere() -> None:
-    note = [f"w{i}" for i in range(40)]
-    spread = [word for one in note for word in (one, *"filler " * 20)]
-    assert words_in_one_stretch("x", note, ["a"] * 300 + note + ["b"] * 300).share == 1
-    assert words_in_one_stretch("x", note, spread).share < 0.2
 
 
 def test_accepted_text_is_what_word_shows_with_all_changes_accepted() -> None:
