@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -75,7 +75,7 @@ class KnownFiles:
             return Standing.CHANGED
         expected = self._expected(path, file)
         present = {known.path: known for known in self._by_file[file.path]}
-        wanted = [ident for ident, member in expected.items() if not is_excluded(member, self._exclude)]
+        wanted = [ident for ident, _ in self._wanted(expected)]
         # What is there and not expected was inside an older state of the file.
         if not present.keys() <= expected.keys() or not present.keys() >= set(wanted):
             return Standing.CHANGED
@@ -83,16 +83,18 @@ class KnownFiles:
         return self._judged(sources) if self._are_stored(path, sources) else Standing.CHANGED
 
     def sources(self, path: Path) -> list[str]:
-        """Give the paths of a file that is unchanged, and of what is stored from inside it."""
+        """Give the paths of a file that is unchanged, and of what inside it is."""
         file = self._by_path[self._index.path_id(str(path))]
-        expected = self._expected(path, file)
-        return [member_path(path, member) for ident, member in expected.items() if ident in self._by_path]
+        return [member_path(path, member) for _, member in self._wanted(self._expected(path, file))]
 
     def _expected(self, path: Path, file: KnownSource) -> dict[bytes, str]:
         """The file, and what should be inside it as a document of its own: by keyed ids, the paths within the file."""
         found = self._current.get(file.reading)
         inside = () if found and not found.documents else self._index.documents_inside(file.document, str(path))
         return {self._index.path_id(member_path(path, member)): member for member in ("", *inside)}
+
+    def _wanted(self, expected: Mapping[bytes, str]) -> list[tuple[bytes, str]]:
+        return [(ident, member) for ident, member in expected.items() if not is_excluded(member, self._exclude)]
 
     def _are_stored(self, path: Path, sources: Iterable[KnownSource]) -> bool:
         try:
