@@ -19,7 +19,7 @@ ReaderTable: TypeAlias = Callable[[Kind], Reader]
 
 _LIBRARIES = {
     Kind.PDF: ("pypdfium2",),
-    Kind.DOCX: ("lxml.etree",),
+    Kind.DOCX: ("docx.oxml", "lxml.etree"),
     Kind.XLSX: ("python_calamine",),
     Kind.HTML: ("lxml.etree",),
     Kind.EINVOICE: ("lxml.etree",),

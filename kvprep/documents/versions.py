@@ -26,7 +26,7 @@ class _Made(NamedTuple):
 
 _READERS: Mapping[Kind, _Made] = {
     Kind.PDF: _Made(1, ("pypdfium2", "pypdf")),
-    Kind.DOCX: _Made(1, ("lxml",)),
+    Kind.DOCX: _Made(1, ("python-docx", "lxml")),
     Kind.XLSX: _Made(1, ("python-calamine", "lxml")),
     Kind.HTML: _Made(1, ("lxml", "charset-normalizer")),
     Kind.MAIL: _Made(1, ("Python",), (Kind.HTML,)),

@@ -5,7 +5,7 @@ from docx.oxml.ns import nsdecls
 from kvprep.documents.base import Limits
 from kvprep.documents.canonical import canonicalise
 from kvprep.documents.readers.docx import DocxReader
-from kvprep.documents.readers.word.graphics import chart_blocks
+from kvprep.documents.readers.office.graphics import chart_blocks
 
 RELATIONS = "word/_rels/document.xml.rels"
 DIAGRAM = 'xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram"'

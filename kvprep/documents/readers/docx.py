@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from importlib.metadata import version
 from posixpath import basename
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvprep.documents.base import Block, Extracted, Limits
 from kvprep.documents.hidden import text_findings
+from kvprep.documents.readers.office.names import is_on, qn
+from kvprep.documents.readers.office.package import Package
 from kvprep.documents.readers.word.body import BodyReader, Document
 from kvprep.documents.readers.word.edges import Edges
 from kvprep.documents.readers.word.notes import Notes
 from kvprep.documents.readers.word.numbering import Lists
-from kvprep.documents.readers.word.package import Package
 from kvprep.documents.readers.word.styles import Styles
 from kvprep.documents.readers.word.visibility import Sight
-from kvprep.documents.readers.word.wordml import is_on, qn
 from kvprep.errors import EmptyDocument, NeedsOcr, UnreadableDocument
 from kvprep.types import Member, TextFinding
 
@@ -48,7 +48,7 @@ class DocxReader:
             raise UnreadableDocument("parts of the text are nested too deeply") from None
         if not blocks:
             raise NeedsOcr("pictures and no text") if word.has_pictures() else EmptyDocument("no text is left")
-        reader = f"docx (lxml {version('lxml')})"
+        reader = f"docx (python-docx {version('python-docx')}, lxml {version('lxml')})"
         return Extracted(blocks, _title(package), tuple(word.findings()), reader, tuple(word.members()))
 
 
@@ -117,8 +117,13 @@ class _Word:
 def _title(package: Package) -> str:
     """Give the title in the file's own metadata; metadata that cannot be read cost only the title."""
     targets = (entry.target for entry in package.relations("").values() if entry.kind == "core-properties")
+    from docx.oxml import parse_xml
+    from lxml.etree import LxmlError, tostring
+
     try:
         root = package.root(next(targets, ""))
-    except UnreadableDocument:
+        # Once more, by python-docx, whose elements know what a property may be.
+        properties: Any = parse_xml(tostring(root)) if root is not None else None
+        return str(properties.title_text) if root is not None else ""
+    except (UnreadableDocument, LxmlError, AttributeError):
         return ""
-    return (root.findtext(qn("dc:title")) or "") if root is not None else ""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, Extracted, Kind, Limits
 from kvprep.documents.hidden import num_visible, text_findings
+from kvprep.documents.readers.office.names import qn
+from kvprep.documents.readers.office.package import Package
 from kvprep.documents.readers.sheets.layout import ClosedUp, Place, SheetLayout, sheet_layout
 from kvprep.documents.readers.sheets.parts import WORKBOOK, drawing_blocks, num_comments, related, sheet_parts
 from kvprep.documents.readers.sheets.regions import region_blocks
 from kvprep.documents.readers.sheets.shown import Value, shown
 from kvprep.documents.readers.sheets.styles import CellStyle, cell_styles
-from kvprep.documents.readers.word.package import Package
-from kvprep.documents.readers.word.wordml import qn
 from kvprep.errors import ProtectedDocument, UnreadableDocument
 from kvprep.types import TextFinding
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kvprep.documents.readers.word.wordml import whole_number
+from kvprep.documents.readers.office.names import whole_number
 from kvprep.errors import OversizedDocument, UnreadableDocument
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block
-from kvprep.documents.readers.word.graphics import chart_blocks
-from kvprep.documents.readers.word.package import Package
-from kvprep.documents.readers.word.wordml import qn
+from kvprep.documents.readers.office.graphics import chart_blocks
+from kvprep.documents.readers.office.names import qn
+from kvprep.documents.readers.office.package import Package
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal, parse_colour
+from kvprep.documents.readers.office.names import qn, whole_number
+from kvprep.documents.readers.office.package import Package
 from kvprep.documents.readers.sheets.parts import WORKBOOK, related
 from kvprep.documents.readers.sheets.shown import BUILT_IN, GENERAL
-from kvprep.documents.readers.word.package import Package
-from kvprep.documents.readers.word.wordml import qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
 from kvprep.documents.markdown import arranged
-from kvprep.documents.readers.word.graphics import chart_blocks, diagram_blocks
+from kvprep.documents.readers.office.graphics import chart_blocks, diagram_blocks
+from kvprep.documents.readers.office.names import WRAPPERS, chosen, qn
+from kvprep.documents.readers.office.package import Package
 from kvprep.documents.readers.word.notes import Notes
 from kvprep.documents.readers.word.numbering import Label, Lists, Numbering
-from kvprep.documents.readers.word.package import Package
 from kvprep.documents.readers.word.runs import Line, Runs
 from kvprep.documents.readers.word.styles import Styles
 from kvprep.documents.readers.word.tables import Covered, Row, grid_blocks, is_data, lay_out, table_rows
 from kvprep.documents.readers.word.visibility import Backdrop, Sight, behind_page
-from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block
+from kvprep.documents.readers.office.names import is_on, qn
+from kvprep.documents.readers.office.package import Relation
 from kvprep.documents.readers.word.body import BodyReader, Document, Section
-from kvprep.documents.readers.word.package import Relation
-from kvprep.documents.readers.word.wordml import is_on, qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

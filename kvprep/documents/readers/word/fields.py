@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvprep.documents.readers.word.wordml import child_value, is_on, qn, whole_number
+from kvprep.documents.readers.office.names import child_value, is_on, qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

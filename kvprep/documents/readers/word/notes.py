@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from kvprep.documents.readers.word.wordml import qn
+from kvprep.documents.readers.office.names import qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.readers.number_formats import format_number
+from kvprep.documents.readers.office.names import child_value, is_on, qn, whole_number
 from kvprep.documents.readers.word.styles import Styles
 from kvprep.documents.readers.word.symbols import shown_characters
-from kvprep.documents.readers.word.wordml import child_value, is_on, qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -6,8 +6,8 @@ Source: ECMA-376 part 1, 22.1 (Math).
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from kvprep.documents.readers.office.names import qn
 from kvprep.documents.readers.word.mathsymbols import ACCENTS, ESCAPES, FUNCTIONS, SYMBOLS
-from kvprep.documents.readers.word.wordml import qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

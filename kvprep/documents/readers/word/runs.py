@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kvprep.documents.readers.office.names import WRAPPERS, chosen, qn
 from kvprep.documents.readers.word.fields import Fields
 from kvprep.documents.readers.word.notes import Notes
 from kvprep.documents.readers.word.officemath import latex
 from kvprep.documents.readers.word.symbols import is_symbol_font, shown_characters
 from kvprep.documents.readers.word.visibility import SWITCH, Backdrop, Sight
-from kvprep.documents.readers.word.wordml import WRAPPERS, chosen, qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from kvprep.documents.readers.word.wordml import child_value, qn
+from kvprep.documents.readers.office.names import child_value, qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

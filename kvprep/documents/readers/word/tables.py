@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
 from kvprep.documents.markdown import is_label, table
-from kvprep.documents.readers.word.wordml import child_value, descend, qn, whole_number
+from kvprep.documents.readers.office.names import child_value, descend, qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

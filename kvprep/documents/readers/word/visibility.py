@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal, parse_colour
+from kvprep.documents.readers.office.names import child_value, is_set, qn, whole_number
 from kvprep.documents.readers.word.styles import Styles
-from kvprep.documents.readers.word.wordml import child_value, is_set, qn, whole_number
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

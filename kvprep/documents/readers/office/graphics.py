@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvprep.documents.base import Block, BlockKind
 from kvprep.documents.markdown import table as markdown_table
-from kvprep.documents.readers.word.wordml import qn
+from kvprep.documents.readers.office.names import qn
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
