@@ -2,6 +2,7 @@
 
 import base64
 import io
+import random
 import struct
 import zipfile
 import zlib
@@ -11,6 +12,7 @@ import document_makers as make
 import sheet_makers as sheets
 
 MIB = 1 << 20
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 # PDF
 
@@ -126,6 +128,22 @@ def previous_cycle_pdf() -> bytes:
     return data.replace(b"/Root", b"/Prev " + start + b" /Root")
 
 
+def attached_pdf(num_names: int, embedded: bytes) -> bytes:
+    """One embedded file under many names."""
+    text = stream(b"BT /F 9 Tf 1 0 0 1 50 50 Tm (text) Tj ET")
+    names = f"<< /Names [{' '.join(f'(a{number}) 7 0 R' for number in range(num_names))}] >>"
+    file = "<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /EF << /F 8 0 R >> >>"
+    catalog = "<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles 6 0 R >> >>"
+    return pdf_of(catalog, PAGES, page(), text, FONT, names, file, embedded)
+
+
+def scattered_pdf(num_letters: int) -> bytes:
+    """Letters at any place of a page."""
+    chance = random.Random(7)
+    places = (f"1 0 0 1 {chance.random() * 595:.1f} {chance.random() * 842:.1f} Tm (a) Tj" for _ in range(num_letters))
+    return pdf_page(stream(f"BT /F 9 Tf {' '.join(places)} ET".encode()))
+
+
 # Zip packages
 
 
@@ -150,8 +168,7 @@ def docx_part(name: str, data: bytes) -> bytes:
 
 def docx_body(xml: str, doctype: str = "") -> bytes:
     """A DOCX whose body is this, unchecked."""
-    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    document = f'<?xml version="1.0"?>{doctype}<w:document xmlns:w="{namespace}"><w:body>{xml}</w:body></w:document>'
+    document = f'<?xml version="1.0"?>{doctype}<w:document xmlns:w="{WORD}"><w:body>{xml}</w:body></w:document>'
     return docx_part("word/document.xml", document.encode())
 
 
@@ -190,6 +207,30 @@ def overlapping_docx(num_entries: int = 2000) -> bytes:
 def many_entries_docx() -> bytes:
     """A directory of 20,000 empty parts."""
     return replaced(zip_of((f"word/{number}", b"") for number in range(20_000)), "[Content_Types].xml", b"")
+
+
+def numbered_docx() -> bytes:
+    """Fifty paragraphs with Roman numbers from two billion on."""
+    level = (
+        '<w:lvl w:ilvl="0"><w:start w:val="2000000000"/><w:numFmt w:val="upperRoman"/><w:lvlText w:val="%1."/></w:lvl>'
+    )
+    numbering = (
+        f'<w:numbering xmlns:w="{WORD}"><w:abstractNum w:abstractNumId="0">{level}</w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>'
+    )
+    properties = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
+    body = docx_body(make.p(make.r("text"), properties=properties) * 50)
+    return replaced(body, "word/numbering.xml", numbering.encode())
+
+
+def style_cycle_docx() -> bytes:
+    """Two styles, each based on the other."""
+    styles = "".join(
+        f"<w:style w:styleId='{name}' w:type='paragraph'><w:basedOn w:val='{base}'/></w:style>"
+        for name, base in ("AB", "BA")
+    )
+    body = docx_body(make.p(make.r("text"), properties="<w:pStyle w:val='A'/>"))
+    return replaced(body, "word/styles.xml", f"<w:styles xmlns:w='{WORD}'>{styles}</w:styles>".encode())
 
 
 # XML

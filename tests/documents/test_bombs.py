@@ -78,6 +78,29 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
     "ten drawings in each of ten drawings, twelve deep": ("pdf", lambda: bomb.forms_pdf(12, 10), DEAR),
     "a drawing that draws itself": ("pdf", bomb.form_cycle_pdf, {"empty", *DEAR}),
     "a million arrays in one another": ("pdf", bomb.nested_pdf, {TEXT, "broken"}),
+    "100,000 names of one embedded file": (
+        "pdf",
+        lambda: bomb.attached_pdf(100_000, bomb.stream(b"x")),
+        {TEXT},
+    ),
+    "embedded files of 100 MiB": (
+        "pdf",
+        lambda: bomb.attached_pdf(20, bomb.stream(bomb.deflated(b" ", 100 * MIB), "/Filter /FlateDecode")),
+        {TEXT, *DEAR},
+    ),
+    "laughs in an embedded e-invoice": (
+        "pdf",
+        lambda: bomb.attached_pdf(
+            1, bomb.stream(einvoices.cii(head=bomb.laughs("rsm:CrossIndustryInvoice"), more="<ram:a>&e10;</ram:a>"))
+        ),
+        {TEXT},
+    ),
+    "letters a billion points high": (
+        "pdf",
+        lambda: bomb.pdf_page(bomb.stream(b"BT /F 1e38 Tf 1e38 0 0 1e38 1e38 50 Tm (text) Tj /F -9 Tf (text) Tj ET")),
+        {TEXT, "empty"},
+    ),
+    "letters all over a page": ("pdf", lambda: bomb.scattered_pdf(50_000), {TEXT, *DEAR}),
     "a table of objects before itself": ("pdf", bomb.previous_cycle_pdf, {TEXT}),
     "a page of a billion points": (
         "pdf",
@@ -109,6 +132,8 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
         lambda: bomb.docx_body("<w:tbl><w:tr><w:tc>" * 5000 + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * 5000),
         {"broken", "too-large"},
     ),
+    "clause numbers of two billion": ("docx", bomb.numbered_docx, {TEXT}),
+    "styles based on one another": ("docx", bomb.style_cycle_docx, {TEXT}),
     "laughs in a DOCX": (
         "docx",
         lambda: bomb.docx_body("<w:p><w:r><w:t>&e10;</w:t></w:r></w:p>", bomb.laughs("w:document")),
@@ -118,6 +143,14 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
     "two cells in the corners of a sheet": ("xlsx", bomb.far_cell_xlsx, {"too-large"}),
     "a sheet of 100 MiB": ("xlsx", bomb.wide_xlsx, {"too-large"}),
     "a cell over a whole sheet": ("xlsx", bomb.merged_xlsx, {TEXT, "too-large"}),
+    "numbers that are none": (
+        "xlsx",
+        lambda: sheets.xlsx(
+            f'<worksheet xmlns="{sheets.MAIN}"><sheetData><row><c><v>nan</v></c><c><v>1e999</v></c></row></sheetData>'
+            "</worksheet>"
+        ),
+        {TEXT},
+    ),
     "laughs in an XLSX": (
         "xlsx",
         lambda: strings(f'{bomb.laughs("sst")}<sst xmlns="{sheets.MAIN}"><si><t>&e10;</t></si></sst>'),
@@ -192,6 +225,16 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
         "eml",
         lambda: b"From: a@example.com\nMIME-Version: 1.0\n" + b"X: y\n" * 2_000_000 + b"\ntext",
         {"too-large"},
+    ),
+    "a mail of flowed lines": (
+        "eml",
+        lambda: b"MIME-Version: 1.0\nContent-Type: text/plain; format=flowed\n\n" + b"x \n" * 1_000_000,
+        {TEXT, *DEAR},
+    ),
+    "a mail of uuencoded files without an end": (
+        "eml",
+        lambda: b"MIME-Version: 1.0\nFrom: a@example.com\n\n" + b"begin 644 x\nMabc\n" * 100_000 + b"\nend",
+        {TEXT},
     ),
     "a mail of one field": (
         "eml",
