@@ -10,7 +10,7 @@ from kvprep.dedupe.words import hash_runs, match_words
 from kvprep.types import ContentHash
 
 NEAR = 0.6
-"""Least similarity of near-duplicates. Source: docs/canonical-text.md, "Near-duplicates"."""
+"""Least similarity of a near-duplicate to its principal. Source: docs/canonical-text.md, "Near-duplicates"."""
 _RUN_WORDS = 5
 _BANDS = (32, 4)
 """Proposes 99 % of the pairs at a similarity of 0.6, 99.98 % at 0.7, 56 % at 0.4."""
@@ -25,16 +25,13 @@ class NearGroup:
     """The others, in the order given, each with its similarity to the principal."""
 
 
-def near_groups(documents: Sequence[tuple[ContentHash, str]], *, threshold: float = NEAR) -> list[NearGroup]:
+def near_groups(documents: Sequence[tuple[ContentHash, str]]) -> list[NearGroup]:
     """Find documents whose words are nearly the same; time grows nearly as their number does.
 
     Args:
         documents: content hash and canonical text of each, no document twice.
-        threshold: least `similarity` of a member to its principal.
     """
-    alike = group_alike(
-        len(documents), lambda number: _shingles(documents[number][1]), threshold=threshold, bands=_BANDS
-    )
+    alike = group_alike(len(documents), lambda number: _shingles(documents[number][1]), threshold=NEAR, bands=_BANDS)
     return [
         NearGroup(
             documents[group.principal][0],

@@ -15,7 +15,10 @@ from kvprep.dedupe.words import WORD, fold, hash_runs, is_sign
 from kvprep.types import ContentHash
 
 FAMILY = 0.4
-"""Least similarity of a family's members. Source: docs/canonical-text.md, "Templates"."""
+"""Least Jaccard similarity, of runs of three masked words, of a member to its group's principal.
+
+Source: docs/canonical-text.md, "Templates".
+"""
 _RUN_WORDS = 3
 """Short, so that a name or a line that was filled in parts two runs of the template and not more."""
 _BANDS = (42, 3)
@@ -47,14 +50,13 @@ class TemplateGroup:
         return "".join(text[words[at].start : ends[at]] for at in fixed)
 
 
-def template_groups(documents: Sequence[Document], *, threshold: float = FAMILY) -> list[TemplateGroup]:
+def template_groups(documents: Sequence[Document]) -> list[TemplateGroup]:
     """Find documents whose forms are alike; time grows nearly as their number does.
 
     Args:
         documents: no document twice.
-        threshold: least Jaccard similarity, of runs of three masked words, of a member to its group's principal.
     """
-    alike = group_alike(len(documents), lambda number: _forms(documents[number][1]), threshold=threshold, bands=_BANDS)
+    alike = group_alike(len(documents), lambda number: _forms(documents[number][1]), threshold=FAMILY, bands=_BANDS)
     groups = (sorted([group.principal, *(number for number, _ in group.members)]) for group in alike)
     return [_group([documents[number] for number in numbers]) for numbers in groups]
 
