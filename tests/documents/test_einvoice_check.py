@@ -122,6 +122,12 @@ def test_an_identifier_is_found_however_it_is_grouped_and_not_within_a_longer_nu
     assert not PrintedText("RE-47113").has_number("RE-4711")
 
 
+def test_an_identifier_is_found_where_a_column_wraps_it() -> None:
+    text = PrintedText("IBAN Giro No.\nDE67 1004 8392 7221 888-9999\n8882 72\n")
+    assert text.has_number("DE67 1004 8392 7221 8882 72")
+    assert not text.has_number("DE67 1004 8392 7221 8882 73")
+
+
 def test_a_name_is_found_where_the_layout_parts_it() -> None:
     assert PrintedText("Seller Buyer\nMüller & Käufer\nSöhne GmbH AG").has_name("Müller & Söhne GmbH")
     assert PrintedText("MÜLLER&SÖHNE GMBH").has_name("Müller & Söhne GmbH")

@@ -95,14 +95,18 @@ class PrintedText:
         plain = _plain(written)
         if self._stands_alone(plain) or self._stands_alone(" ".join(_FOURS.findall(plain))):
             return True
-        groups = plain.split()
-        if len(groups) > 1 and self._words.issuperset(groups):  # wrapped between its groups, within a column
+        if self._is_wrapped(plain.split()):
             return True
         characters = "".join(_WORD.findall(plain))[:_LONGEST_ID]
         if characters not in self._squeezed:
             return False
         spaced = r"[\W_]*".join(map(re.escape, characters))
         return any(self._is_whole(*match.span()) for match in re.finditer(spaced, self._text))
+
+    def _is_wrapped(self, groups: list[str]) -> bool:
+        """Tell whether groups are printed in two lines of a column, with other columns' text between."""
+        parts = ((" ".join(groups[:at]), " ".join(groups[at:])) for at in range(1, len(groups)))
+        return any(self._stands_alone(above) and self._stands_alone(below) for above, below in parts)
 
     def _stands_alone(self, form: str) -> bool:
         """Tell whether a form is printed just so: the usual case, and a fast one."""
