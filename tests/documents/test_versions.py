@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +71,10 @@ def test_a_mail_is_read_anew_where_the_reader_of_its_html_is_another(
     html = versions._READERS[Kind.HTML]
     monkeypatch.setattr(versions, "_READERS", {**versions._READERS, Kind.HTML: html._replace(version=99)})
     assert canonicaliser(Kind.MAIL) != before
+
+
+def test_every_library_that_is_named_is_installed_with_kvprep() -> None:
+    project = tomllib.loads((SAMPLES.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    installed = {re.split(r"[\[<>=~!; ]", requirement)[0] for requirement in project["dependencies"]}
+    named = {library for made in versions._READERS.values() for library in made.libraries}
+    assert named - {"Python"} <= installed
