@@ -227,7 +227,7 @@ def style_cycle_docx() -> bytes:
     """Two styles, each based on the other."""
     styles = "".join(
         f"<w:style w:styleId='{name}' w:type='paragraph'><w:basedOn w:val='{base}'/></w:style>"
-        for name, base in ("AB", "BA")
+        for name, base in (("A", "B"), ("B", "A"))
     )
     body = docx_body(make.p(make.r("text"), properties="<w:pStyle w:val='A'/>"))
     return replaced(body, "word/styles.xml", f"<w:styles xmlns:w='{WORD}'>{styles}</w:styles>".encode())
