@@ -82,6 +82,11 @@ def test_a_mail_is_its_header_lines_and_its_text() -> None:
     )
 
 
+def test_a_short_header_is_a_mail_where_its_name_says_so() -> None:
+    data = b"From: a@example.com\nTo: b@example.com\nSubject: x\n\ntext"
+    assert (sniff(data, ".eml"), sniff(data, ".txt")) == (Kind.MAIL, Kind.TEXT)
+
+
 def test_the_subject_is_the_title() -> None:
     assert read(letter().as_bytes()).title.startswith("Angebot über 1.234,50 €")
 
@@ -391,6 +396,7 @@ def test_a_signed_mail_is_read_and_its_signature_listed() -> None:
     [
         multipart("encrypted", part("application/pgp-encrypted", "Version: 1"), file("encrypted.asc", b"x")),
         HEADER + b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n\nMIAG",
+        HEADER + b"\n\n-----BEGIN PGP MESSAGE-----\n\nhIwDY32hYGCE8MkBA\n-----END PGP MESSAGE-----\n",
         multipart("mixed", multipart("encrypted", part("text/plain", ""), fields=b"").replace(b"=_7", b"=_8")),
     ],
 )

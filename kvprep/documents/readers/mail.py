@@ -33,6 +33,8 @@ ALTERNATIVES_DIFFER = "alternatives-differ"
 _FIELDS = ("From", "To", "Cc", "Date", "Subject")
 _FORWARDED = ("message/rfc822", "message/global")
 _ENCRYPTED = re.compile("enveloped-data|authenveloped-data", re.I)
+_PGP_ARMOUR = "-----BEGIN PGP MESSAGE-----"
+_ENCRYPTED_MESSAGE = "encrypted for its recipient"
 _PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 # Nothing that anybody reads: signatures, keys, Outlook's wrapper, reports between machines, sound and film.
 _LISTED_ONLY = re.compile(
@@ -164,6 +166,8 @@ class _Letter:
             page = html_blocks(text_of(data, part.charset) if part.charset else data)
             return _Said(list(page.blocks), page.hidden)
         text = text_of(content(part), part.charset).replace("\r\n", "\n")
+        if text.lstrip().startswith(_PGP_ARMOUR):
+            raise ProtectedDocument(_ENCRYPTED_MESSAGE)
         if part.head.get_param("format", "") == "flowed":
             text = join_flowed(text, delete_space=str(part.head.get_param("delsp", "")).lower() == "yes")
         text, files = take_files_out(text)
@@ -188,7 +192,7 @@ class _Letter:
 def _refuse_encrypted(part: Part) -> None:
     is_sealed = part.content_type in _PKCS7 and _ENCRYPTED.search(str(part.head.get_param("smime-type", "")))
     if part.content_type == "multipart/encrypted" or is_sealed:
-        raise ProtectedDocument("encrypted for its recipient")
+        raise ProtectedDocument(_ENCRYPTED_MESSAGE)
 
 
 def _is_file(part: Part, *, is_root: bool) -> bool:
