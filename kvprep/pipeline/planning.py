@@ -102,6 +102,7 @@ class _Planner:
         self._prefixes = StoredPrefixes(namespace, self._files.identity, BLOCK_SIZE) if namespace else None
         self._gathered = Gathered()
         self._prompts: dict[ContentHash, Prompt] = {}
+        self._unusable: set[ContentHash] = set()
         self._new: list[DocumentGroup] = []
         self._turns: list[PlannedDocument] = []
         self.made = IngestPlan(self._files.identity.name)
@@ -117,6 +118,7 @@ class _Planner:
             try:
                 prompt = fitting_prompt(self._template, self._files, group.document.text)
             except DocumentError as error:
+                self._unusable.add(group.document.content_hash)
                 for source in group.sources:
                     self.made.report.add_skipped(source.path, Skipped(error.reason, str(error)))
                 continue
@@ -173,7 +175,9 @@ class _Planner:
     def _leaving(self) -> Iterator[tuple[DocumentRecord, Set[str]]]:
         """Yield stored documents with the sources that would no longer show them."""
         assert self._versions is not None
-        for group in self._rendered():
+        for group in self._gathered.groups:
+            if group.document.content_hash in self._unusable:
+                continue
             for former in self._versions.previous(group):
                 yield former, {source.path for source in group.sources}
         for path in self._gathered.refused:
@@ -183,21 +187,19 @@ class _Planner:
             for record in self._versions.shown_inside(file):
                 yield record, {source.path for source in record.sources if source.file == file} - present
 
-    def _rendered(self) -> Iterator[DocumentGroup]:
-        return (group for group in self._gathered.groups if group.document.content_hash in self._prompts)
-
     def compare(self) -> None:
-        """Find near-duplicates and documents of one template, among what is new and what is stored already."""
+        """Find near-duplicates and documents of one template, among what was read and what is stored already."""
         texts = sorted(self._texts().values(), key=lambda text: text.source)
         self.made.near = near_duplicates(texts)
-        self.made.templates = template_sharing(texts, self._prompt_tokens, self._template.count_tokens)
+        usable = [text for text in texts if text.document not in self._unusable]
+        self.made.templates = template_sharing(usable, self._prompt_tokens, self._template.count_tokens)
 
     def _texts(self) -> dict[ContentHash, KnownText]:
         texts = {
             group.document.content_hash: KnownText(
                 group.document.content_hash, group.sources[0].path, group.document.text
             )
-            for group in self._rendered()
+            for group in self._gathered.groups
         }
         for item in self.made.report.items:
             record = self._shown_by(item.source) if item.outcome is Outcome.UNCHANGED else None
