@@ -14,6 +14,7 @@ from statistics import fmean, median
 from kvprep.documents.layout.figures import is_value
 from kvprep.documents.layout.rows import Cell, Line
 
+_MAX_LINES = 1_000
 _MIN_LINES = 6
 _MIN_BLOCK = 3
 _BLOCK_STEP = 1.8
@@ -36,7 +37,7 @@ Flow = list[Line]
 def flows(lines: Sequence[Line]) -> Iterator[Flow]:
     """Part a page's lines into what is read straight down, in reading order."""
     rest = list(lines)
-    gutter = _gutter(rest)
+    gutter = _gutter(rest) if len(rest) <= _MAX_LINES else None
     if gutter is None:
         yield rest
         return

@@ -5,7 +5,7 @@ columns, and figures in one of them. A lone item is put together as one line; ev
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice, pairwise, takewhile
 
 from kvprep.documents.layout.columns import (
@@ -27,6 +27,7 @@ _MAX_STEP = 5.0
 _MAX_BETWEEN = 14
 _MAX_STRANGE = 2
 _MAX_WRAP = 10
+_MANY_ANCHORS = 12
 _ALIGNED = 0.5
 _HEADING_SIZE = 1.15
 _HEADING_STEP = 1.8
@@ -50,39 +51,48 @@ class _Region:
     first: int
     last: int
     """The last line that surely belongs to it."""
-    anchors: list[Line] = field(default_factory=list)
+    anchors: list[Line]
     """Lines of at least three cells."""
-    head_end: int = 0
+    head_end: int
+    """Where its first full line ends."""
+    in_head: bool
+    """So far there are only close lines without a digit."""
+    row_size: float = 0.0
+    """Largest font size among anchors with digits."""
 
 
 def find_tables(lines: Sequence[Line]) -> Iterator[Table]:
     """Find the tables among a page's lines, top to bottom; they do not overlap."""
-    at = 0
-    taken = 0
+    at = taken = 0
     while at < len(lines):
-        table = _table_at(lines, at, taken) if len(lines[at].cells) >= _MIN_CELLS else None
-        if table is None:
+        if len(lines[at].cells) < _MIN_CELLS:
             at += 1
             continue
-        yield table
-        at = taken = table.end
+        region = _grow(lines, at)
+        table = _sure_table(lines, region, taken) or _lone_item(lines, at, region.columns)
+        if table is not None:
+            yield table
+            at = taken = table.end
+        else:
+            # What goes on for so long without becoming a table does not become one a line later.
+            at = region.last + 1 if len(region.anchors) > _MANY_ANCHORS else at + 1
 
 
-def _table_at(lines: Sequence[Line], first: int, floor: int) -> Table | None:
-    region = _grow(lines, first)
-    if _is_sure(region):
-        _grow_upwards(lines, region, floor)
-        start, stop = region.first, region.last + 1
-        columns = without_weak(region.columns, lines[start:stop], lines[start : region.head_end])
-        columns = split_at_strips(columns, lines[start:stop])
-        rows, num_lines = table_rows(lines[start : stop + _MAX_BETWEEN], stop - start, columns)
-        if len(rows) > 1:
-            return Table(start, start + num_lines, rows, is_sure=True)
-    return _lone_item(lines, first, region.columns) if _is_item(lines[first]) else None
+def _sure_table(lines: Sequence[Line], region: _Region, floor: int) -> Table | None:
+    if not _is_sure(region):
+        return None
+    _grow_upwards(lines, region, floor)
+    start, stop = region.first, region.last + 1
+    columns = without_weak(region.columns, lines[start:stop], lines[start : region.head_end])
+    columns = split_at_strips(columns, lines[start:stop])
+    rows, num_lines = table_rows(lines[start : stop + _MAX_BETWEEN], stop - start, columns)
+    return Table(start, start + num_lines, rows, is_sure=True) if len(rows) > 1 else None
 
 
 def _lone_item(lines: Sequence[Line], first: int, columns: Sequence[Column]) -> Table | None:
     """Put together an item whose cells wrap; a line that ends with a figure does not belong to it."""
+    if not _is_item(lines[first]):
+        return None
     others = takewhile(lambda line: not is_figure(line.cells[-1].text) or len(line.cells) == 1, lines[first + 1 :])
     around = [lines[first], *islice(others, _MAX_WRAP)]
     columns = split_at_strips(without_weak(columns, around, around[:1]), around)
@@ -93,11 +103,12 @@ def _lone_item(lines: Sequence[Line], first: int, columns: Sequence[Column]) -> 
 def _grow(lines: Sequence[Line], first: int) -> _Region:
     """Go down from a line with its cells as columns, as long as lines fit or a fitting one follows soon."""
     columns = [Column(cell.start, cell.end) for cell in lines[first].cells]
-    region = _Region(columns, first, first, [lines[first]], first + 1)
+    region = _Region(columns, first, first, [lines[first]], first + 1, not has_digit(lines[first].text))
+    region.row_size = lines[first].size * has_digit(lines[first].text)
     num_strange = 0
     for index in range(first + 1, len(lines)):
         line, above = lines[index], lines[index - 1]
-        if _step(above, line) > _MAX_STEP or _begins_another(lines, region, index):
+        if _step(above, line) > _MAX_STEP or _begins_another(region, above, line):
             break
         found = places(line, columns)
         if found is not None and _is_row(line, columns):
@@ -106,6 +117,7 @@ def _grow(lines: Sequence[Line], first: int) -> _Region:
             num_strange = 0
             if len(line.cells) >= _MIN_CELLS:
                 region.anchors.append(line)
+                region.row_size = max(region.row_size, line.size * has_digit(line.text))
             continue
         if (
             found is not None
@@ -123,27 +135,19 @@ def _step(above: Line, below: Line) -> float:
     return (above.base - below.base) / max(above.size, below.size)
 
 
-def _begins_another(lines: Sequence[Line], region: _Region, index: int) -> bool:
+def _begins_another(region: _Region, above: Line, line: Line) -> bool:
     """Tell whether a line is a heading in larger letters than the rows above it, or the head of another table."""
-    line = lines[index]
+    region.in_head = region.in_head and _step(above, line) <= HEAD_STEP and not has_digit(line.text)
     if len(line.cells) > 1:
-        return _is_like_a_head(line) and not _is_in_head(lines, region.first, index)
-    rows = [anchor.size for anchor in region.anchors if not _is_like_a_head(anchor)]
-    if rows and line.size > _HEADING_SIZE * max(rows):
+        return _is_like_a_head(line) and not region.in_head
+    if region.row_size and line.size > _HEADING_SIZE * region.row_size:
         return True
-    apart = _step(lines[index - 1], line) > _HEADING_STEP and line.start < region.columns[0].end
+    apart = _step(above, line) > _HEADING_STEP and line.start < region.columns[0].end
     return apart and _is_label(line.text) and len(line.cells[0].words) <= _HEADING_WORDS
 
 
 def _is_like_a_head(line: Line) -> bool:
     return len(line.cells) >= _MIN_CELLS and not any(has_digit(cell.text) for cell in line.cells)
-
-
-def _is_in_head(lines: Sequence[Line], first: int, index: int) -> bool:
-    head = lines[first : index + 1]
-    return all(_step(above, below) <= HEAD_STEP for above, below in pairwise(head)) and not any(
-        has_digit(line.text) for line in head
-    )
 
 
 def _is_row(line: Line, columns: Sequence[Column]) -> bool:
