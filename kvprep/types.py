@@ -66,7 +66,7 @@ class SourceRecord:
     state: SourceState
     """Of the file."""
     canonicaliser: str
-    """What read it; another one might make another text of it."""
+    """What read it; another one might make another text of it, or read more of what is inside it."""
     member: str = ""
     """Its path within its file, the end of `path`; empty for the file itself."""
     findings: tuple[TextFinding, ...] = ()

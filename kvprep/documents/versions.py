@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from kvprep.documents.base import Kind
 from kvprep.documents.canonical import CANON_VERSION
+from kvprep.hashing import content_hash
 
 
 class _Made(NamedTuple):
@@ -47,6 +48,17 @@ def canonicaliser(kind: Kind) -> str:
 def current_canonicalisers() -> frozenset[str]:
     """Name the readings of all kinds, as they are made now."""
     return frozenset(map(canonicaliser, Kind))
+
+
+def beside_unread(name: str) -> str:
+    """Name the reading of a file inside of which something was left that no reader takes: a later one may take it."""
+    return f"{name}, beside {_all_readers()}"
+
+
+@cache
+def _all_readers() -> str:
+    """Tell this set of readers from any other."""
+    return content_hash("\n".join(sorted(current_canonicalisers()))).hex()[:16]
 
 
 def _reader(kind: Kind) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from kvprep.dedupe.exact import DocumentGroup, group_exact
 from kvprep.documents.cage import Cage, Reading
 from kvprep.documents.hidden import num_hidden
+from kvprep.documents.versions import beside_unread
 from kvprep.errors import HiddenText
 from kvprep.pipeline.discover import discover, is_excluded
 from kvprep.pipeline.known import KnownFiles, Standing
@@ -120,10 +121,13 @@ class Gatherer:
 
 
 def _record(source: ReadSource, document: CanonicalDocument, state: SourceState, file: ReadFile) -> SourceRecord:
+    name = document.canonicaliser
+    if not source.member and any(_is_unread(other) for other in file.sources):
+        name = beside_unread(name)
     return SourceRecord(
         path=source.path,
         state=state,
-        canonicaliser=document.canonicaliser,
+        canonicaliser=name,
         member=source.member,
         findings=document.findings,
         hides_text=num_hidden(document.findings) > 0,
@@ -134,9 +138,12 @@ def _record(source: ReadSource, document: CanonicalDocument, state: SourceState,
 
 def _documents_inside(file: ReadFile) -> Iterator[str]:
     """Name what is a document inside a file, or should be: what failed is tried again, what no reader takes is not."""
-    for source in file.sources:
-        if source.member and not (isinstance(source.reading, Skipped) and not source.reading.failed):
-            yield source.member
+    return (source.member for source in file.sources if source.member and not _is_unread(source))
+
+
+def _is_unread(source: ReadSource) -> bool:
+    """Tell whether something will stay without a document as long as its bytes and the readers are what they are."""
+    return isinstance(source.reading, Skipped) and not source.reading.failed
 
 
 def _as_read(record: DocumentRecord) -> CanonicalDocument:

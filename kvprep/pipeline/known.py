@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from kvprep.documents.versions import current_canonicalisers
+from kvprep.documents.versions import beside_unread, current_canonicalisers
 from kvprep.pipeline.discover import is_excluded
 from kvprep.sources import member_path, stat_numbers
 from kvprep.store.index import KnownSource
@@ -62,9 +62,10 @@ class KnownFiles:
         for source in self._index.live_sources(self._index.model_id(model, tags), time.time()):
             self._by_path[source.path] = source
             self._by_file[source.file].append(source)
+        names = current_canonicalisers()
         self._current = {
             self._index.reading_id(name, hides_text=hides, holds_documents=holds): _Found(hides, holds)
-            for name in current_canonicalisers()
+            for name in (*names, *map(beside_unread, names))
             for hides, holds in product((False, True), repeat=2)
         }
 

@@ -7,6 +7,7 @@ import pytest
 from desk import HEAD, Desk
 from document_makers import mail
 
+from kvprep.documents import versions
 from kvprep.documents.base import Kind
 from kvprep.documents.versions import canonicaliser
 from kvprep.pipeline import IngestReport
@@ -120,3 +121,25 @@ def test_two_releases_that_take_turns_read_what_each_of_them_made(desk: Desk, pa
     sources = tuple(replace(s, canonicaliser=OLD if s.path == str(second) else s.canonicaliser) for s in record.sources)
     desk.namespace.put_document(replace(record, sources=sources))
     assert (known(desk).standing(path), known(desk).standing(second)) == (Standing.UNCHANGED, Standing.OUTDATED)
+
+
+def test_a_reader_that_is_new_is_given_what_mails_hold_and_no_reader_took(
+    desk: Desk, later: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, holding = desk.folder / "plain.eml", desk.folder / "holding.eml"
+    plain.write_bytes(mail("Dear Bob.", {"terms.txt": HEAD.encode()}))
+    holding.write_bytes(mail("Dear Ann.", {"photo.png": b"\x89PNG\r\n\x1a\n" + bytes(100)}))
+    desk.ingest()
+    assert (known(desk).standing(plain), known(desk).standing(holding)) == (Standing.UNCHANGED, Standing.UNCHANGED)
+    sheets = versions._READERS[Kind.XLSX]
+    monkeypatch.setattr(versions, "_READERS", {**versions._READERS, Kind.XLSX: sheets._replace(version=99)})
+    _forget_names()
+    try:
+        assert (known(desk).standing(plain), known(desk).standing(holding)) == (Standing.UNCHANGED, Standing.OUTDATED)
+    finally:
+        _forget_names()
+
+
+def _forget_names() -> None:
+    for names in (versions.canonicaliser, versions.current_canonicalisers, versions._all_readers):
+        names.cache_clear()
