@@ -56,16 +56,10 @@ class Cell:
     """Words of a line between two wide gaps."""
 
     words: list[Word]
-
-    @property
-    def start(self) -> float:
-        """Where the first word starts, in points."""
-        return self.words[0].start
-
-    @property
-    def end(self) -> float:
-        """Where the last word ends, in points."""
-        return self.words[-1].end
+    start: float
+    """Where the first word starts, in points."""
+    end: float
+    """Where the last word ends, in points."""
 
     @property
     def text(self) -> str:
@@ -119,11 +113,16 @@ def _rows(runs: list[Run]) -> list[_Row]:
         else:
             rows.append(_Row(run.base, run.size, [run]))
     for row in rows:
-        sizes: Counter[float] = Counter()
-        for run in row.runs:
-            sizes[run.size] += len(run.text)
-        row.size = max(sizes, key=lambda size: (sizes[size], size))
+        if any(run.size != row.size for run in row.runs):
+            row.size = _main_size(row.runs)
     return _attach_scripts(rows)
+
+
+def _main_size(runs: Iterable[Run]) -> float:
+    sizes: Counter[float] = Counter()
+    for run in runs:
+        sizes[run.size] += len(run.text)
+    return max(sizes, key=lambda size: (sizes[size], size))
 
 
 def _attach_scripts(rows: list[_Row]) -> list[_Row]:
@@ -159,13 +158,14 @@ def _line(row: _Row) -> Line:
     before: Run | None = None
     for run in ordered:
         if before is None or run.start - before.end > _CELL_GAP * row.size:
-            cells.append(Cell([Word(run.start, run.end, run.text)]))
+            cells.append(Cell([Word(run.start, run.end, run.text)], run.start, run.end))
         elif _blank_between(before, run):
             cells[-1].words.append(Word(run.start, run.end, run.text))
+            cells[-1].end = run.end
         else:
             word = cells[-1].words[-1]
             word.text += run.text
-            word.end = max(word.end, run.end)
+            word.end = cells[-1].end = max(word.end, run.end)
         before = run
     return Line(row.base, row.size, cells)
 

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from kvprep.documents.layout.rows import Run
-from kvprep.documents.readers.glyphs import Glyphs, TextPage
-from kvprep.documents.readers.scene import Scene, is_inside
+from kvprep.documents.readers.glyphs import Glyphs, Pen, TextPage
+from kvprep.documents.readers.scene import Point, Scene, is_inside
 
 _TINY_POINTS = 1.0
 _MAX_POINTS = 5_000.0
@@ -25,26 +25,34 @@ class PageText:
 def page_text(page: TextPage, scene: Scene) -> PageText:
     """Take a page's runs and leave out what nobody sees; the invisible text layer of a scan stays."""
     found = PageText()
+    plain: dict[int, bool] = {}
     for glyphs in page.words():
-        reason = _why_hidden(glyphs, scene)
-        if reason:
-            found.hidden[reason] += len(glyphs.run.text)
-            continue
-        if glyphs.pen.ink.is_invisible:
-            found.ocr_chars += len(glyphs.run.text)
+        pen = glyphs.pen
+        if pen.text_object not in plain:
+            plain[pen.text_object] = _is_plain(pen, scene)
+        middle = (glyphs.first[0] + glyphs.last[0]) / 2, (glyphs.first[1] + glyphs.last[1]) / 2
+        if not plain[pen.text_object] or not is_inside(middle, scene.visible):
+            reason = _why_hidden(glyphs, middle, scene)
+            if reason:
+                found.hidden[reason] += len(glyphs.run.text)
+                continue
+            found.ocr_chars += len(glyphs.run.text) * pen.ink.is_invisible
         found.runs.append(glyphs.run)
     return found
 
 
-def _why_hidden(glyphs: Glyphs, scene: Scene) -> str:
+def _is_plain(pen: Pen, scene: Scene) -> bool:
+    """Tell whether what the pen writes can be seen wherever it stands on the page."""
+    sized = _TINY_POINTS <= pen.size <= _MAX_POINTS
+    return sized and not pen.ink.is_invisible and not scene.may_hide(pen.text_object, pen.ink)
+
+
+def _why_hidden(glyphs: Glyphs, middle: Point, scene: Scene) -> str:
     pen = glyphs.pen
-    middle = (glyphs.first[0] + glyphs.last[0]) / 2, (glyphs.first[1] + glyphs.last[1]) / 2
     if pen.size < _TINY_POINTS:
         return "tiny"
     if pen.size > _MAX_POINTS or not is_inside(middle, scene.visible):
         return "off the page"
     if pen.ink.is_invisible:
         return "" if scene.is_over_picture(middle) else "invisible"
-    if not scene.may_hide(pen.text_object, pen.ink):
-        return ""
     return scene.trouble(pen.text_object, pen.ink, *glyphs.middles())
