@@ -95,6 +95,16 @@ def white_on_a_round_badge(canvas: Canvas) -> None:
     note(canvas, white)
 
 
+def beside_a_triangle(canvas: Canvas) -> None:
+    note(canvas)
+    corner = canvas.beginPath()
+    corner.moveTo(55, 430)
+    corner.lineTo(300, 430)
+    corner.lineTo(300, 390)
+    corner.close()
+    canvas.drawPath(corner, stroke=0, fill=1)
+
+
 def white_on_a_thick_line(canvas: Canvas) -> None:
     canvas.setLineWidth(30)
     canvas.line(50, 405, 350, 405)
@@ -128,6 +138,7 @@ def in_a_form(canvas: Canvas) -> None:
         white_on_a_dark_box,
         white_on_a_dark_box_on_a_white_page,
         white_on_a_round_badge,
+        beside_a_triangle,
         white_on_a_thick_line,
         white_on_a_picture,
         under_a_marker,

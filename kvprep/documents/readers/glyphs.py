@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvprep.documents.layout.rows import Run
-from kvprep.documents.readers.painting import Fills
+from kvprep.documents.readers.page_objects import Matrix, ObjectReader
 from kvprep.documents.readers.pdfium_calls import address, calls
 from kvprep.documents.readers.scene import Ink, Point
 
@@ -81,10 +81,6 @@ class _Box(ctypes.Structure):
     _fields_ = [(name, ctypes.c_float) for name in ("left", "top", "right", "bottom")]
 
 
-class _Matrix(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_float) for name in "abcdef"]
-
-
 class TextPage:
     """The characters of one page, by index, straight from PDFium."""
 
@@ -98,17 +94,19 @@ class TextPage:
         self._refs = ctypes.byref(self._x), ctypes.byref(self._y)
         self._pens: dict[int, Pen] = {}
         self._faces: dict[tuple[float, ...], _Face] = {}
-        self._fills = Fills()
+        self._objects = ObjectReader()
         self._box = _Box()
         self._box_ref = ctypes.byref(self._box)
-        self._matrix = _Matrix()
+        self._matrix = Matrix()
         self._matrix_ref = ctypes.byref(self._matrix)
 
     def _characters(self, count: int) -> str:
         """Read one character for each index; PDFium's text as a whole leaves some out on a few pages."""
         units = (ctypes.c_ushort * (count + 1))()
         if self._of.Text_GetText(self._page, 0, count, units) == count + 1:
-            return "".join(map(chr, units[:count]))
+            text = bytes(units)[: 2 * count].decode("utf-16-le", "surrogatepass")
+            # Pairs of surrogates have two indices.
+            return text if len(text) == count else "".join(map(chr, units[:count]))
         return "".join([chr(self._of.Text_GetUnicode(self._page, index)) for index in range(count)])
 
     def words(self) -> Iterator[Glyphs]:
@@ -240,7 +238,7 @@ class TextPage:
         if face is None:
             face = self._faces[key] = _face(*key[1:])
         mode = of.TextObj_GetTextRenderMode(text_object) if text_object else 0
-        colour, alpha = self._fills.colour(text_object) if text_object else (None, 255)
+        colour, alpha = self._objects.fill(text_object) if text_object else (None, 255)
         return Pen(text_object, *face, Ink(mode, colour, alpha))
 
 

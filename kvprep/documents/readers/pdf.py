@@ -160,8 +160,9 @@ def _page(document: "pypdfium2.PdfDocument", number: int) -> "pypdfium2.PdfPage"
 def _has_printed_annotations(page: "pypdfium2.PdfPage") -> bool:
     import pypdfium2.raw as pdfium
 
-    printed = {getattr(pdfium, name) for name in _PRINTED_ANNOTATIONS}
-    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+    num_annotations = pdfium.FPDFPage_GetAnnotCount(page)
+    printed = {getattr(pdfium, name) for name in _PRINTED_ANNOTATIONS if num_annotations}
+    for index in range(num_annotations):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
         subtype = pdfium.FPDFAnnot_GetSubtype(annotation) if annotation else None
         pdfium.FPDFPage_CloseAnnot(annotation)

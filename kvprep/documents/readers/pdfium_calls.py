@@ -25,6 +25,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "FPDFPageObj_GetStrokeWidth": (_INT, _HANDLE, _OUT),
     "FPDFPageObj_HasTransparency": (_INT, _HANDLE),
     "FPDFPath_CountSegments": (_INT, _HANDLE),
+    "FPDFPath_GetPathSegment": (_HANDLE, _HANDLE, _INT),
+    "FPDFPathSegment_GetPoint": (_INT, _HANDLE, _OUT, _OUT),
     "FPDFPath_GetDrawMode": (_INT, _HANDLE, _OUT, _OUT),
     "FPDFPage_CountObjects": (_INT, _HANDLE),
     "FPDFPage_GetObject": (_HANDLE, _HANDLE, _INT),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kvprep.documents.readers.colours import WHITE, Colour, nearly_equal
-from kvprep.documents.readers.painting import Box, Painting, Shape
+from kvprep.documents.readers.page_objects import Box
+from kvprep.documents.readers.painting import Painting, Shape
 
 Point = tuple[float, float]
 
