@@ -123,7 +123,6 @@ def _record(document: ContentHash) -> DocumentRecord:
         title="",
         reader="bench",
         canonicaliser="bench",
-        findings=(),
         sources=(),
         supersedes=(),
         version=1,
