@@ -55,18 +55,21 @@ def _gutter(lines: Sequence[Line]) -> tuple[int, int, float] | None:
     extents = [[(cell.start, cell.end) for cell in line.cells] for line in lines]
     margin = min((extent[0][0] for extent in extents), default=0.0)
     starts = Counter(round(start) for extent in extents for start, _ in extent)
+    has_prose = sum([len(cell.words) > _MIN_WORDS for line in lines for cell in line.cells]) >= _MIN_LINES
     found: list[tuple[int, int, float]] = []
     for start, count in starts.items():
         at = start - _EDGE
         if at > margin and count + starts[start - 1] + starts[start + 1] >= _MIN_BLOCK:
             for first, stop in _stretches(extents, at):
-                found += _believed(lines, first, stop, at)
+                found += _believed(lines, first, stop, at, has_prose=has_prose)
     return min(found, default=None)
 
 
-def _believed(lines: Sequence[Line], first: int, stop: int, at: float) -> Iterator[tuple[int, int, float]]:
+def _believed(
+    lines: Sequence[Line], first: int, stop: int, at: float, *, has_prose: bool
+) -> Iterator[tuple[int, int, float]]:
     """Yield what of a stretch without crossing cells is columns of prose, or blocks side by side."""
-    beside = _beside(lines, first, stop, at)
+    beside = _beside(lines, first, stop, at) if has_prose else None
     if beside and all(map(_is_prose, _sides(lines, *beside, at))):
         yield *beside, at
         return

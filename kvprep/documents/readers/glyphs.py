@@ -146,8 +146,8 @@ class TextPage:
             if self._of.Text_GetTextObject(self._page, last) != pen.text_object:
                 return None
             at_last = self._origin(last)
-        start, base = pen.place(at_first)
-        last_start, last_base = pen.place(at_last)
+        start, base = pen.place(at_first) if pen.angle else at_first
+        last_start, last_base = pen.place(at_last) if pen.angle else at_last
         if abs(last_base - base) > _BASE_SHIFT * pen.size or not pen.size:
             return None
         try:
