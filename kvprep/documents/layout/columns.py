@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kvprep.documents.layout.rows import Cell, Line, Word
 
+# Lengths are in font sizes.
 _OVERLAP = 0.2
 _SAME_CELL = 3.0
 _STRIP = 0.25

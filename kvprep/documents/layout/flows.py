@@ -14,6 +14,7 @@ from statistics import fmean, median
 from kvprep.documents.layout.figures import is_value
 from kvprep.documents.layout.rows import Cell, Line
 
+# Counts of lines and words, and shares; lengths are in font sizes, but for _EDGE, which is in points.
 _MAX_LINES = 1_000
 _MIN_LINES = 6
 _MIN_BLOCK = 3
@@ -37,21 +38,21 @@ Flow = list[Line]
 def flows(lines: Sequence[Line]) -> Iterator[Flow]:
     """Part a page's lines into what is read straight down, in reading order."""
     rest = list(lines)
-    gutter = _gutter(rest) if len(rest) <= _MAX_LINES else None
-    if gutter is None:
+    while (gutter := _gutter(rest)) is not None:
+        first, stop, at = gutter
+        if first:
+            yield rest[:first]
+        yield from flows(list(_side(rest[first:stop], at, right=False)))
+        yield from flows(list(_side(rest[first:stop], at, right=True)))
+        rest = rest[stop:]
+    if rest:
         yield rest
-        return
-    first, stop, at = gutter
-    if first:
-        yield rest[:first]
-    yield from flows(list(_side(rest[first:stop], at, right=False)))
-    yield from flows(list(_side(rest[first:stop], at, right=True)))
-    if stop < len(rest):
-        yield from flows(rest[stop:])
 
 
 def _gutter(lines: Sequence[Line]) -> tuple[int, int, float] | None:
     """Find the uppermost stretch of lines `[first, stop)` that is parted at a place on the line."""
+    if len(lines) > _MAX_LINES:
+        return None
     extents = [[(cell.start, cell.end) for cell in line.cells] for line in lines]
     margin = min((extent[0][0] for extent in extents), default=0.0)
     starts = Counter(round(start) for extent in extents for start, _ in extent)

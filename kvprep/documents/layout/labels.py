@@ -6,6 +6,7 @@ from itertools import pairwise
 from kvprep.documents.layout.figures import is_figure
 from kvprep.documents.layout.rows import Line
 
+# Lengths are in font sizes, but for _APART, which is in steps of the stack.
 _CLOSE_STEP = 1.35
 _APART = 1.25
 _EDGE = 0.5

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+# Lengths are in font sizes.
 _BASELINE_TOLERANCE = 0.3
 _GAP_BLANK = 0.16
 _GUESSED_BLANK = 0.08

@@ -21,6 +21,7 @@ from kvprep.documents.layout.figures import has_digit, is_figure, is_value
 from kvprep.documents.layout.rows import Cell, Line
 from kvprep.documents.layout.tablerows import HEAD_STEP, ROW_STEP, table_rows
 
+# Steps between base lines and distances are in font sizes.
 _MIN_CELLS = 3
 _MIN_ANCHORS = 2
 _MAX_STEP = 5.0

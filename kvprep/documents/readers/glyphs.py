@@ -21,6 +21,7 @@ from kvprep.documents.readers.scene import Ink, Point
 if TYPE_CHECKING:
     import pypdfium2  # type: ignore[import-untyped]
 
+# Lengths are in font sizes.
 _JUMP_BACK = 0.25
 _JUMP_AHEAD = 0.16
 _BASE_SHIFT = 0.12
