@@ -53,7 +53,10 @@ def show(
     _draw(facts)
     if findings:
         rows = [(str(f["count"]), f["kind"], f["where"], f["source"]) for f in facts["findings"]]
-        render.table(("count", "finding", "where", "source"), rows, numbers=("count",))
+        if rows:
+            render.table(("count", "finding", "where", "source"), rows, numbers=("count",))
+        else:
+            render.content("Reading it changed and found nothing of note.\n")
     if history:
         old = [(str(v["version"]), v["document"][:_ID_DIGITS], v["created"], v["title"]) for v in asked["history"]]
         render.table(("version", "document", "created", "title"), old, numbers=("version",))
