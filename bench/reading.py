@@ -1,6 +1,7 @@
 """Reading: pages a second beside PDFium's bare text, and the values of real invoices that are found."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,13 @@ def measure(corpus: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     with Cage(jobs=1) as one, Cage(jobs=2) as two:
         for counted in range(-1, rounds):
             for way, run in {
-                NORMALISE: _normalise,
-                BARE: _bare_text,
-                ONE_CHILD: lambda files: _through(one, files),
-                TWO_CHILDREN: lambda files: _through(two, files),
+                NORMALISE: partial(_normalise, files),
+                BARE: partial(_bare_text, files),
+                ONE_CHILD: partial(_through, one, files),
+                TWO_CHILDREN: partial(_through, two, files),
             }.items():
                 with watch.measure(way if counted >= 0 else "not counted"):
-                    run(files)
+                    run()
     del watch.seconds["not counted"]
     return {"seconds": dict(watch.seconds), "files": len(files), "pages": sum(_num_pages(data) for _, data in files)}
 
@@ -56,7 +57,7 @@ def _normalise(files: Sequence[tuple[str, bytes]]) -> None:
 
 
 def _bare_text(files: Sequence[tuple[str, bytes]]) -> None:
-    import pypdfium2
+    import pypdfium2  # type: ignore[import-untyped]
 
     for _, data in files:
         with pypdfium2.PdfDocument(data) as document:

@@ -2,15 +2,13 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.corpus.files import REPOSITORY, Measured
+from bench.corpus.files import Measured
 from bench.corpus.measures import MEASURES, Measure
-
-ENVIRONMENTS = REPOSITORY / ".cache" / "peers"
+from bench.environments import Environment
 
 
 @dataclass(frozen=True)
@@ -24,19 +22,11 @@ class Peer:
 
     def python(self) -> Path:
         """Install the peer, unless that was done before; give the Python that has it."""
-        folder = ENVIRONMENTS / f"{self.name}-{self.version}"
-        python = folder / "bin" / "python"
-        done = folder / "installed"
-        if not done.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            wanted = f"{self.name}{self.extras}=={self.version}"
-            subprocess.run([python, "-m", "pip", "install", "--quiet", wanted], check=True)
-            done.touch()
-        return python
+        return Environment(self.name, self.version, self.extras).python()
 
     def texts(self, corpus: Path, names: Iterable[str]) -> dict[str, str]:
         """Extract files; one that the peer fails on gives an empty text."""
-        command = [self.python(), Path(__file__).with_name("extractor.py"), self.name, corpus]
+        command = [str(self.python()), str(Path(__file__).with_name("extractor.py")), self.name, str(corpus)]
         done = subprocess.run(
             command, input="\n".join(names), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
         )

@@ -24,8 +24,10 @@ def outcomes(readings: Mapping[str, Reading]) -> Measured:
     named = {kind.reason for kind in _kinds(DocumentError)} - {DocumentError.reason}
     measured = NOTHING
     for name, reading in readings.items():
-        bad = isinstance(reading, Skipped) and reading.reason not in named
-        measured += Measured(not bad, 1, (f"{name}: {reading.reason}, {reading.message}",) if bad else ())
+        if isinstance(reading, Skipped) and reading.reason not in named:
+            measured += Measured(0, 1, (f"{name}: {reading.reason}, {reading.message}",))
+        else:
+            measured += Measured(1, 1)
     return measured
 
 
@@ -102,7 +104,7 @@ def _masked(line: str) -> str:
 
 
 def _pdfium_lines(path: Path) -> Iterator[str]:
-    import pypdfium2
+    import pypdfium2  # type: ignore[import-untyped]
 
     try:
         document = pypdfium2.PdfDocument(path)
