@@ -1,16 +1,20 @@
 """What is known of a document before anything is computed: its prompt, and whether that is stored."""
 
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvprep.errors import ContextTooLong, IntegrityError
+from kvprep.dedupe.exact import DocumentGroup
+from kvprep.errors import ContextTooLong, DocumentError, IntegrityError
+from kvprep.pipeline.report import IngestReport
 from kvprep.prefill.models import BLOCK_SIZE, ModelFiles
+from kvprep.progress import Progress
 from kvprep.reuse.lookup import is_expired
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash, EntryId, Prompt, PromptTags
+from kvprep.types import ContentHash, EntryId, Prompt, PromptTags, Skipped
 
 if TYPE_CHECKING:
     from kvprep.prompt import PromptTemplate
@@ -40,6 +44,23 @@ def fitting_prompt(template: "PromptTemplate", files: ModelFiles, text: str) -> 
     if len(prompt.token_ids) > room:
         raise ContextTooLong(f"{len(prompt.token_ids)} tokens; the model has room for {room} and a question")
     return prompt
+
+
+def rendered(
+    groups: Sequence[DocumentGroup], render: Callable[[str], Prompt], report: IngestReport, progress: Progress
+) -> Iterator[tuple[DocumentGroup, Prompt]]:
+    """Render documents; one that makes no prompt is reported as skipped, and left out."""
+    progress.start("render", len(groups), "documents")
+    for group in groups:
+        progress.advance("render", 1)
+        try:
+            prompt = render(group.document.text)
+        except DocumentError as error:
+            for source in group.sources:
+                report.add_skipped(source.path, Skipped(error.reason, str(error)))
+            continue
+        yield group, prompt
+    progress.finish("render")
 
 
 def stored_entry(

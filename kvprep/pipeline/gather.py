@@ -18,9 +18,20 @@ from kvprep.pipeline.known import KnownFiles, Standing
 from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
+from kvprep.pipeline.versions import Versions
 from kvprep.progress import Progress
 from kvprep.store.entry import DocumentRecord
-from kvprep.types import CanonicalDocument, Outcome, Skipped, SourceRecord, SourceState, TextFinding
+from kvprep.store.namespace import Namespace
+from kvprep.types import (
+    CanonicalDocument,
+    Fingerprint,
+    Outcome,
+    PromptTags,
+    Skipped,
+    SourceRecord,
+    SourceState,
+    TextFinding,
+)
 
 KEPT_TEXT = "kept-text"
 """Kind of a finding: the document keeps the text of an earlier reading, which differs in blanks."""
@@ -59,6 +70,20 @@ class Gatherer:
         """
         self._settings, self._report, self._progress = settings, report, progress
         self._known, self._shown_by = known, shown_by
+
+    @classmethod
+    def into(
+        cls,
+        namespace: Namespace,
+        model: Fingerprint,
+        tags: PromptTags,
+        settings: IngestSettings,
+        report: IngestReport,
+        progress: Progress,
+    ) -> "Gatherer":
+        """Gather for a namespace: what it has under this model and these tags need not be read."""
+        known = KnownFiles(namespace, model, tags, refuse_hidden=settings.refuse_hidden, exclude=settings.exclude)
+        return cls(settings, report, progress, known, Versions(namespace).shown_by)
 
     def gather(self, cage: Cage, paths: Sequence[Path]) -> Gathered:
         """Read every source that has changed, and group the ones that show the same text."""

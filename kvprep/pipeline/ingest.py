@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from kvprep.codec import Lossless, measure_speeds, pays
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
-from kvprep.errors import DocumentError, StoreFull
+from kvprep.errors import StoreFull
 from kvprep.pipeline.compute import Computer, Job
 from kvprep.pipeline.discover import matches
-from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, stored_entry
+from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
-from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.model import as_settings, load_engine, remembered_spec, remembered_tags, tags_as_settings
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
@@ -31,7 +30,7 @@ from kvprep.progress import Progress, Silent
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import Prompt, Skipped
+from kvprep.types import Prompt
 
 if TYPE_CHECKING:
     from kvprep.prompt import PromptTemplate
@@ -107,14 +106,8 @@ class _Ingest:
 
     def read(self, cage: Cage, paths: Sequence[Path]) -> None:
         """Read every source that has changed, and group the ones that show the same text."""
-        known = KnownFiles(
-            self._namespace,
-            self._files.identity.fingerprint,
-            self._tags,
-            refuse_hidden=self._settings.refuse_hidden,
-            exclude=self._settings.exclude,
-        )
-        gatherer = Gatherer(self._settings, self.report, self._progress, known, self._versions.shown_by)
+        model = self._files.identity.fingerprint
+        gatherer = Gatherer.into(self._namespace, model, self._tags, self._settings, self.report, self._progress)
         self._gathered = gatherer.gather(cage, paths)
 
     # Hash, plan
@@ -150,20 +143,14 @@ class _Ingest:
 
     def _jobs(self) -> tuple[list[Job], list[DocumentGroup]]:
         jobs, groups = [], []
-        self._progress.start("render", len(self._gathered.groups), "documents")
-        for group in self._gathered.groups:
-            self._progress.advance("render", 1)
-            try:
-                prompt = fitting_prompt(self._template, self._files, group.document.text)
-            except DocumentError as error:
-                for source in group.sources:
-                    self.report.add_skipped(source.path, Skipped(error.reason, str(error)))
-                continue
+        for group, prompt in rendered(self._gathered.groups, self._prompt, self.report, self._progress):
             if not self._adopt(group, prompt):
                 jobs.append(Job(group.document.content_hash, prompt, self._expiry(group), StoredPrefix(0)))
                 groups.append(group)
-        self._progress.finish("render")
         return jobs, groups
+
+    def _prompt(self, text: str) -> Prompt:
+        return fitting_prompt(self._template, self._files, text)
 
     def _adopt(self, group: DocumentGroup, prompt: Prompt) -> bool:
         """Where a live entry is on disk already, note its sources and compute nothing."""

@@ -10,11 +10,9 @@ from pathlib import Path
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
 from kvprep.economics import break_even_reuses, fit_prefill
-from kvprep.errors import DocumentError
-from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, stored_entry
+from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.kinship import KnownText, NearDuplicates, TemplateSharing, near_duplicates, template_sharing
-from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.measured import measured_load_s, measured_prefills
 from kvprep.pipeline.model import remembered_spec
 from kvprep.pipeline.report import IngestReport
@@ -27,7 +25,7 @@ from kvprep.prompt import PromptTemplate
 from kvprep.reuse.prefix import StoredPrefixes
 from kvprep.store.entry import DocumentRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash, Outcome, Prompt, Skipped, TokenIds
+from kvprep.types import ContentHash, Outcome, Prompt, TokenIds
 
 _STORED_SHARE = {"lossless": 2 / 3}
 """Of the bytes of keys and values, what is stored under a codec, about; `auto` may choose none."""
@@ -102,40 +100,27 @@ class _Planner:
         self._prefixes = StoredPrefixes(namespace, self._files.identity, BLOCK_SIZE) if namespace else None
         self._gathered = Gathered()
         self._prompts: dict[ContentHash, Prompt] = {}
-        self._unusable: set[ContentHash] = set()
         self._new: list[DocumentGroup] = []
         self._turns: list[PlannedDocument] = []
         self.made = IngestPlan(self._files.identity.name)
 
     def read(self, cage: Cage, paths: Sequence[Path]) -> None:
         """Read what must be read, render it, and tell what is new from what is stored."""
-        known = self._known_files() if self._namespace else None
-        gatherer = Gatherer(self._settings, self.made.report, self._progress, known, self._shown_by)
-        self._gathered = gatherer.gather(cage, paths)
-        self._progress.start("render", len(self._gathered.groups), "documents")
-        for group in self._gathered.groups:
-            self._progress.advance("render", 1)
-            try:
-                prompt = fitting_prompt(self._template, self._files, group.document.text)
-            except DocumentError as error:
-                self._unusable.add(group.document.content_hash)
-                for source in group.sources:
-                    self.made.report.add_skipped(source.path, Skipped(error.reason, str(error)))
-                continue
+        report = self.made.report
+        self._gathered = self._gatherer().gather(cage, paths)
+        for group, prompt in rendered(self._gathered.groups, self._prompt, report, self._progress):
             self._prompts[group.document.content_hash] = prompt
             if not self._is_stored(group, prompt):
                 self._new.append(group)
-        self._progress.finish("render")
 
-    def _known_files(self) -> KnownFiles:
-        assert self._namespace is not None
-        return KnownFiles(
-            self._namespace,
-            self._files.identity.fingerprint,
-            self._template.tags,
-            refuse_hidden=self._settings.refuse_hidden,
-            exclude=self._settings.exclude,
-        )
+    def _gatherer(self) -> Gatherer:
+        if self._namespace is None:
+            return Gatherer(self._settings, self.made.report, self._progress)
+        model, tags = self._files.identity.fingerprint, self._template.tags
+        return Gatherer.into(self._namespace, model, tags, self._settings, self.made.report, self._progress)
+
+    def _prompt(self, text: str) -> Prompt:
+        return fitting_prompt(self._template, self._files, text)
 
     def _shown_by(self, path: str) -> DocumentRecord | None:
         return self._versions.shown_by(path) if self._versions else None
@@ -176,7 +161,7 @@ class _Planner:
         """Yield stored documents with the sources that would no longer show them."""
         assert self._versions is not None
         for group in self._gathered.groups:
-            if group.document.content_hash in self._unusable:
+            if group.document.content_hash not in self._prompts:
                 continue
             for former in self._versions.previous(group):
                 yield former, {source.path for source in group.sources}
@@ -191,7 +176,8 @@ class _Planner:
         """Find near-duplicates and documents of one template, among what was read and what is stored already."""
         texts = sorted(self._texts().values(), key=lambda text: text.source)
         self.made.near = near_duplicates(texts)
-        usable = [text for text in texts if text.document not in self._unusable]
+        unusable = {group.document.content_hash for group in self._gathered.groups} - self._prompts.keys()
+        usable = [text for text in texts if text.document not in unusable]
         self.made.templates = template_sharing(usable, self._prompt_tokens, self._template.count_tokens)
 
     def _texts(self) -> dict[ContentHash, KnownText]:
@@ -209,7 +195,7 @@ class _Planner:
 
     def _prompt_tokens(self, text: KnownText) -> TokenIds:
         if text.document not in self._prompts:
-            self._prompts[text.document] = self._template.render(text.text)
+            self._prompts[text.document] = self._prompt(text.text)
         return self._prompts[text.document].token_ids
 
     def estimate(self, folder: Path) -> None:
