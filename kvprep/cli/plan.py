@@ -163,7 +163,7 @@ def _draw(made: IngestPlan) -> None:
         pairs["budget"] = f"{render.size(made.budget_bytes)}: an ingest would be refused"
     pairs["prefill"] = "unknown until something was computed" if made.prefill_s is None else _about(made.prefill_s)
     if made.break_even is not None:
-        pairs["pays"] = f"from {made.break_even:.2g} reuses of each document on"
+        pairs["pays"] = f"after {made.break_even:.2g} reuses of each document"
     render.facts(pairs)
     _draw_near(made.near)
     _draw_templates(made.templates)

@@ -27,7 +27,7 @@ def show(
     prompt: Annotated[
         bool, typer.Option("--prompt", help="Print exactly what a client must send before its question, alone.")
     ] = False,
-    history: Annotated[bool, typer.Option("--history", help="List its older versions.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="List its older versions; `diff` compares them.")] = False,
     findings: Annotated[bool, typer.Option("--findings", help="List what reading it did and saw.")] = False,
 ) -> None:
     """Show one document.

@@ -1,7 +1,10 @@
 from pathlib import Path
 
+from document_makers import mail
+
 from kvprep.cli import render
 
+LEASE = "The lease of Mill Court runs for five years. The yearly rent is 4,000 pounds.\n"
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_docs"
 V1, V2 = (SAMPLES / "contracts" / f"supply-agreement-v{number}.docx" for number in (1, 2))
 
@@ -40,6 +43,13 @@ def test_two_documents_of_the_store_are_named_by_title(json_of, stocked: Path) -
     titles = [document["title"] for document in json_of("ls")["documents"]]
     facts = json_of("diff", *titles)
     assert facts["words"] > 10
+
+
+def test_an_attachment_is_named_by_its_path(run, sources: Path) -> None:
+    (sources / "mail.eml").write_bytes(mail("Dear Bob.", {"lease.txt": LEASE.replace("five", "six").encode()}))
+    printed = run("diff", sources / "lease.txt", sources / "mail.eml" / "lease.txt").stdout
+    assert "for [-five-]{+six+} years" in printed
+    assert run("diff", sources / "lease.txt", sources / "mail.eml" / "other.txt").exit_code == 1
 
 
 def test_what_is_nowhere_is_an_error(run, stocked: Path) -> None:
