@@ -103,3 +103,20 @@ def test_labels_are_read_with_their_values_also_where_their_base_lines_differ_a_
     ]
     words = text_of(make.at(*pieces)).split()
     assert words == "Date of Date Number of Number Order of Order Place of Place".split()
+
+
+def test_two_addresses_are_told_by_the_towns_on_both_sides() -> None:
+    left = [(60, 700, "Supplier"), (60, 688, "Muster GmbH"), (60, 676, "Ring 9"), (60, 664, "80333 München")]
+    right = [(250, 700, "Buyer"), (250, 688, "Client SARL"), (250, 676, "5 rue du Port"), (250, 664, "69001 Lyon")]
+    assert text_of(make.at(*left, *right)) == (
+        "Supplier\nMuster GmbH\nRing 9\n80333 München\nBuyer\nClient SARL\n5 rue du Port\n69001 Lyon\n"
+    )
+
+
+def test_a_list_of_towns_is_read_across() -> None:
+    pieces = [
+        piece
+        for number, towns in enumerate([("80333 München", "69001 Lyon"), ("10115 Berlin", "75001 Paris")] * 2)
+        for piece in ((60, 700 - 14 * number, towns[0]), (250, 700 - 14 * number, towns[1]))
+    ]
+    assert text_of(make.at(*pieces)).splitlines()[0] == "80333 München 69001 Lyon"

@@ -1,13 +1,15 @@
 """Prose in columns and blocks side by side: found by the gutter between them, and read one after the other.
 
 A gutter is believed where both sides are prose: lines of several words that start flush and mostly fill their side; or
-where both sides are blocks of close lines whose base lines have nothing to do with one another. Tables, and labels with
-values, share their base lines, and are read across.
+where both sides are blocks of close lines whose base lines have nothing to do with one another, or addresses. Tables,
+and labels with values, share their base lines, and are read across.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
 
@@ -31,8 +33,18 @@ _MIN_FLUSH = 0.6
 _EDGE = 1.5
 _MAX_STEP = 2.5
 
+_TOWN = re.compile(r"(?:[A-Z]{1,2}[- ])?\d{4,5} [^\W\d_]{3}")
+
 Flow = list[Line]
 """Lines that are read one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What a page must have before it is looked at more closely."""
+
+    has_prose: bool
+    has_towns: bool
 
 
 def flows(lines: Sequence[Line]) -> Iterator[Flow]:
@@ -56,27 +68,51 @@ def _gutter(lines: Sequence[Line]) -> tuple[int, int, float] | None:
     extents = [[(cell.start, cell.end) for cell in line.cells] for line in lines]
     margin = min((extent[0][0] for extent in extents), default=0.0)
     starts = Counter(round(start) for extent in extents for start, _ in extent)
-    has_prose = sum([len(cell.words) > _MIN_WORDS for line in lines for cell in line.cells]) >= _MIN_LINES
+    signs = _signs(lines)
     found: list[tuple[int, int, float]] = []
     for start, count in starts.items():
         at = start - _EDGE
         if at > margin and count + starts[start - 1] + starts[start + 1] >= _MIN_BLOCK:
             for first, stop in _stretches(extents, at):
-                found += _believed(lines, first, stop, at, has_prose=has_prose)
+                found += _believed(lines, first, stop, at, signs)
     return min(found, default=None)
 
 
+def _signs(lines: Sequence[Line]) -> _Signs:
+    num_wordy = sum([len(cell.words) > _MIN_WORDS for line in lines for cell in line.cells])
+    has_towns = any(len(line.cells) > 1 and len(_towns(line)) > 1 for line in lines)
+    return _Signs(has_prose=num_wordy >= _MIN_LINES, has_towns=has_towns)
+
+
+def _towns(line: Line) -> list[float]:
+    """Give the places of cells that begin with a post code and a town."""
+    return [cell.start for cell in line.cells if _TOWN.match(cell.text)]
+
+
 def _believed(
-    lines: Sequence[Line], first: int, stop: int, at: float, *, has_prose: bool
+    lines: Sequence[Line], first: int, stop: int, at: float, signs: _Signs
 ) -> Iterator[tuple[int, int, float]]:
     """Yield what of a stretch without crossing cells is columns of prose, or blocks side by side."""
-    beside = _beside(lines, first, stop, at) if has_prose else None
+    beside = _beside(lines, first, stop, at) if signs.has_prose else None
     if beside and all(map(_is_prose, _sides(lines, *beside, at))):
         yield *beside, at
         return
     for upper, lower in _parts(lines, first, stop):
-        if _are_apart(lines[upper:lower], at) and _are_blocks(*_sides(lines, upper, lower, at)):
+        part = lines[upper:lower]
+        if _are_apart(part, at) and _are_blocks(*_sides(lines, upper, lower, at)):
             yield upper, lower, at
+        elif signs.has_towns and _are_addresses(part, at):
+            yield upper, lower, at
+
+
+def _are_addresses(lines: Sequence[Line], at: float) -> bool:
+    """Tell whether two addresses stand side by side: a town on both sides, but not in every line, as in a table."""
+    towns = [_towns(line) for line in lines]
+    num_pairs = sum(any(start < at for start in starts) and any(start > at for start in starts) for starts in towns)
+    sides = _sides(lines, 0, len(lines), at)
+    return 0 < num_pairs <= len(lines) / _MIN_BLOCK and all(
+        len(side) >= _MIN_BLOCK and _is_flush(side) for side in sides
+    )
 
 
 def _are_apart(lines: Sequence[Line], at: float) -> bool:
@@ -174,9 +210,12 @@ def _is_block(lines: Sequence[Line]) -> bool:
     if any(len(line.cells) > 2 for line in lines):
         return False
     num_others = sum(is_value(line.text) or line.text.endswith(":") for line in lines)
+    return _is_flush(lines) and 2 * num_others <= len(lines)
+
+
+def _is_flush(lines: Sequence[Line]) -> bool:
     starts = Counter(round(line.start) for line in lines)
-    flush = max(count + starts[start + 1] for start, count in starts.items())
-    return flush >= _MIN_FLUSH * len(lines) and 2 * num_others <= len(lines)
+    return max(count + starts[start + 1] for start, count in starts.items()) >= _MIN_FLUSH * len(lines)
 
 
 def _columns(cells: Sequence[Cell]) -> list[list[Cell]]:
