@@ -25,12 +25,11 @@ from kvprep.errors import NotFound, SomeFailed, StoreNotFound
 from kvprep.pipeline.kinship import NearDuplicates, TemplateSharing
 from kvprep.pipeline.planning import IngestPlan, plan_ingest
 from kvprep.store.namespace import Namespace
+from kvprep.store.remembered import was_remembered
 from kvprep.types import Outcome
 
-_CODES = tuple(code for code in STORE if code != StoreNotFound.exit_code)
 
-
-@command(example="kvprep plan ~/contracts\nkvprep plan --json . | jq .tokens", codes=(*_CODES, 3))
+@command(example="kvprep plan ~/contracts\nkvprep plan --json . | jq .tokens", codes=(*STORE, 3))
 def plan(
     session: Session,
     paths: Paths,
@@ -50,7 +49,8 @@ def plan(
     Reads what an ingest would read, and computes and stores nothing: which documents are new, which read nearly alike
     (principal first, then how many words differ; `diff` shows them), which were made from one template and what they
     share, and the tokens, bytes and seconds of the rest. Seconds are known once this store has computed something
-    with the model. Needs no store; without one nothing is stored yet.
+    with the model. Where no store was ever seen, nothing is
+    stored yet.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
     session = with_ingest_flags(
@@ -76,9 +76,13 @@ def plan(
 def _namespace(session: Session, opened: ExitStack) -> Namespace | None:
     try:
         return opened.enter_context(session.namespace())
-    except (StoreNotFound, NotFound):
-        session.say("Nothing is stored yet.")
-        return None
+    except StoreNotFound:
+        if was_remembered(session.path):  # as for an ingest: its disk may not be mounted
+            raise
+    except NotFound:
+        pass
+    session.say("Nothing is stored yet.")
+    return None
 
 
 def _counts(made: IngestPlan) -> dict[str, int]:

@@ -50,6 +50,11 @@ def test_a_plan_for_a_store_leaves_it_as_it_is_and_sees_what_is_new(json_of, sto
     assert _files(store) == before
 
 
+def test_a_store_that_has_vanished_is_not_taken_for_none(run, stocked: Path, store: Path) -> None:
+    shutil.rmtree(store)
+    assert run("plan", stocked).exit_code == run("ingest", stocked).exit_code == 10
+
+
 def test_near_duplicates_are_listed_with_the_words_that_differ_and_families_with_what_they_share(
     json_of, roomy: None
 ) -> None:
