@@ -18,7 +18,7 @@ from kvprep.hashing import content_hash, drift_hash
 from kvprep.types import CanonicalDocument, TextFinding
 
 CANON_VERSION = 1
-"""Changes whenever the same blocks would give another text."""
+"""Changes whenever the same file would give another text, by a rule here or in a reader; see `tools/golden.py`."""
 
 _TITLE_LENGTH = 120
 _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
