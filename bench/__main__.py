@@ -1,27 +1,22 @@
 """`make bench`: measure everything, in ten minutes or so, and write it down after each part."""
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from bench import codec, ingest, lookup, machine, reading, report, start, warm
 from bench.corpus.files import corpus_folder, is_corpus
+from bench.environments import REPOSITORY
+from bench.workplace import workplace
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
 from kvprep.store.store import Store
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
 
 def main() -> None:
-    """Measure in a folder of its own: no store, key or setting of the user is touched."""
-    with tempfile.TemporaryDirectory(prefix="kvprep-bench-") as name:
-        for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
-            os.environ[variable] = f"{name}/{variable}"
-        os.environ.pop("KVPREP_STORE", None)
-        _measure(Path(name))
+    """Measure in a folder of its own."""
+    with workplace() as folder:
+        _measure(folder)
 
 
 def _measure(work: Path) -> None:

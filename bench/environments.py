@@ -8,6 +8,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = REPOSITORY / ".cache" / "peers"
+_SECONDS = 900
+"""For one installation: past this, the network is not what it should be."""
 
 
 @dataclass(frozen=True)
@@ -23,29 +25,33 @@ class Environment:
     unwanted: tuple[str, ...] = ()
     """Dependencies to remove again: they break the package, or are not needed for what is measured."""
     download_mb: int = 0
-    """About how much is downloaded, said before; 0 where it is too little to say."""
+    """About how much is downloaded."""
 
     def python(self) -> Path:
         """Install the package, unless that was done before; give the Python that has it.
 
         Raises:
             CalledProcessError: it cannot be installed here; `stderr` holds what pip said.
+            TimeoutExpired: it took too long.
         """
-        folder = ENVIRONMENTS / f"{self.name}-{self.version}"
-        python, done = folder / "bin" / "python", folder / "installed"
-        if not done.exists():
-            self._say()
+        folder, python = self._done.parent, self._done.parent / "bin" / "python"
+        if not self.is_installed():
+            print(f"installing {self.name} {self.version} …", file=sys.stderr, flush=True)
             _run(sys.executable, "-m", "venv", "--clear", str(folder))
             wanted = (f"{self.name}{self.extras}=={self.version}", *self.beside)
             _run(str(python), "-m", "pip", "install", "--quiet", *_index(), *wanted)
             if self.unwanted:
                 _run(str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *self.unwanted)
-            done.touch()
+            self._done.touch()
         return python
 
-    def _say(self) -> None:
-        size = f": downloads about {self.download_mb} MB" if self.download_mb else ""
-        print(f"installing {self.name} {self.version}{size} …", file=sys.stderr, flush=True)
+    def is_installed(self) -> bool:
+        """Tell whether nothing is left to download."""
+        return self._done.exists()
+
+    @property
+    def _done(self) -> Path:
+        return ENVIRONMENTS / f"{self.name}-{self.version}" / "installed"
 
 
 def _index() -> list[str]:
@@ -55,4 +61,4 @@ def _index() -> list[str]:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True)
+    subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True, timeout=_SECONDS)

@@ -6,10 +6,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+LATEST, PEERS = "latest.json", "peers.json"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 TARGETS = {
     "1": ("cold prefill ÷ (load, authenticate, decrypt, first token), 8,000 tokens", "≥"),
+    "2": ("warm first token ÷ llama.cpp slot restore + first token, 8,000 tokens", "≤"),
     "3": ("authenticated load ÷ memcpy into the same buffer, bytes/s, one thread", "≥"),
     "4": ("ingest wall ÷ time in the model's forward", "≤"),
     "5": ("tokens computed ÷ tokens of distinct blocks", "="),
@@ -46,53 +48,65 @@ WARM_ROWS = (
 def write(results: Mapping[str, Any], folder: Path, document: Path | None = None) -> None:
     """Write `latest.json` and `latest.md`, and put the tables between the marks of a document.
 
+    Target 2 is taken from the last `make bench-peers`, if its results are in that folder.
+
     Args:
         results: `machine`, `versions`, `targets` (number → value, target, met, detail), and what else was measured.
         folder: where the two files go.
         document: Markdown with the two marks; what is between them is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "latest.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    if (beside := folder / PEERS).exists():
+        results = {**results, "targets": {**results["targets"], **json.loads(beside.read_text())["targets"]}}
+    (folder / LATEST).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     tables = markdown(results)
     (folder / "latest.md").write_text(tables)
     if document is not None:
-        before, _, rest = document.read_text().partition(BEGIN)
-        document.write_text(before + BEGIN + "\n" + tables + END + rest.partition(END)[2])
+        put_between(document, BEGIN, END, tables)
+
+
+def put_between(document: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two marks of a document; `text` ends with a line's end."""
+    before, _, rest = document.read_text().partition(begin)
+    document.write_text(f"{before}{begin}\n{text}{end}{rest.partition(end)[2]}")
 
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Draw the tables of what was measured."""
-    parts = [_setting(results), _targets(results["targets"])]
+    parts = [setting(results), target_table(results["targets"])]
     if warm := results.get("warm"):
         parts.append(_warm(warm))
     if start := results.get("start"):
-        parts.append(_table(["process", "median (lowest to highest)"], [[k, _times(v)] for k, v in start.items()]))
+        parts.append(table(["process", "median (lowest to highest)"], [[k, times(v)] for k, v in start.items()]))
     return "\n\n".join(parts) + "\n"
 
 
-def _setting(results: Mapping[str, Any]) -> str:
+def setting(results: Mapping[str, Any]) -> str:
+    """List what the figures were measured on."""
     facts = {**results["machine"], **results["versions"]}
     if loads := results.get("load_average"):
         facts["load average as each part began"] = ", ".join(f"{part} {load}" for part, load in loads.items())
     return "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items())
 
 
-def _targets(targets: Mapping[str, Mapping[str, Any]]) -> str:
+def target_table(targets: Mapping[str, Mapping[str, Any]]) -> str:
+    """Draw each target with its figure and whether it is met."""
     rows = []
     for number, found in sorted(targets.items(), key=lambda item: int(item[0])):
         what, sign = TARGETS[number]
         verdict = "met" if found["met"] else "**missed**"
         rows.append([number, what, str(found["value"]), f"{sign} {found['target']}", verdict, found["detail"]])
-    return _table(["#", "figure", "measured", "target", "", "how"], rows)
+    return table(["#", "figure", "measured", "target", "", "how"], rows)
 
 
 def _warm(warm: Mapping[str, Mapping[str, list[float]]]) -> str:
-    measured = [(what, key) for what, key in WARM_ROWS if all(key in times for times in warm.values())]
-    rows = [[what, *(_times(times[key]) for times in warm.values())] for what, key in measured]
-    return _table(["bundled model, bfloat16, CPU", *(f"{int(n):,} tokens" for n in warm)], rows)
+    measured = [(what, key) for what, key in WARM_ROWS if all(key in size for size in warm.values())]
+    rows = [[what, *(times(size[key]) for size in warm.values())] for what, key in measured]
+    return table(["bundled model, bfloat16, CPU", *(f"{int(n):,} tokens" for n in warm)], rows)
 
 
-def _times(seconds: list[float]) -> str:
+def times(seconds: list[float]) -> str:
+    """Say the median, and the lowest and highest."""
     return f"{_time(median(seconds))} ({_time(min(seconds))} to {_time(max(seconds))})"
 
 
@@ -100,6 +114,7 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Draw a table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -48,10 +48,14 @@ class Bench:
 
 def measure(bench: Bench, sizes: tuple[int, ...] = SIZES) -> dict[int, dict[str, list[float]]]:
     """Measure every size; seconds by size, then by what was timed."""
-    template = PromptTemplate.load(bench.files.folder)
-    tokens = template.render(text(1, max(sizes) // 10)).token_ids
+    tokens = tokens_to_measure(bench.files, max(sizes))
     _measure_size(bench, tokens[: min(sizes)], cold=1, warm=1)  # first calls allocate and compile; not counted
     return {n: _measure_size(bench, tokens[:n], cold=cold_rounds(n), warm=WARM_ROUNDS) for n in sizes}
+
+
+def tokens_to_measure(files: ModelFiles, num_tokens: int) -> TokenIds:
+    """Take the first tokens of a prompt that is long enough; fewer are the beginning of more."""
+    return PromptTemplate.load(files.folder).render(text(1, num_tokens // 10)).token_ids[:num_tokens]
 
 
 def _measure_size(bench: Bench, tokens: TokenIds, *, cold: int, warm: int) -> dict[str, list[float]]:
@@ -64,9 +68,10 @@ def _measure_size(bench: Bench, tokens: TokenIds, *, cold: int, warm: int) -> di
             with watch.measure("transformers prefill"):
                 cache = _prefill_naively(bench.engine.model, tokens)
     expected = bench.engine.logits(touched, tokens[-1:])
-    ident = _store(bench, tokens, touched, cost)
+    with watch.measure("seal and write"):
+        ident = _store(bench, tokens, touched, cost)
     smaller = _store(bench, tokens, touched, cost, Lossless())
-    saved = _Saved(bench.folder, cache)
+    saved = _Saved(bench.folder, cache, watch)
     del cache
     source = bytes(len(tokens) * bench.files.shape.token_bytes)
     kept: list[KVBuffer] = []
@@ -192,14 +197,16 @@ def _entry(namespace: Namespace, ident: EntryId) -> EntryRecord:
 class _Saved:
     """A DynamicCache on disk, twice: pickled by torch, and as safetensors."""
 
-    def __init__(self, folder: Path, cache: Any) -> None:
+    def __init__(self, folder: Path, cache: Any, watch: Stopwatch) -> None:
         import torch
         from safetensors.torch import save_file
 
         self._pickled, self._tensors = folder / "cache.pt", folder / "cache.safetensors"
-        torch.save(cache, self._pickled)
-        layers = enumerate(cache.layers)
-        save_file({f"{i}.{n}": getattr(layer, n) for i, layer in layers for n in ("keys", "values")}, self._tensors)
+        with watch.measure("torch.save"):
+            torch.save(cache, self._pickled)
+        with watch.measure("safetensors save"):
+            layers = enumerate(cache.layers)
+            save_file({f"{i}.{n}": getattr(layer, n) for i, layer in layers for n in ("keys", "values")}, self._tensors)
 
     def load_and_step(self, watch: Stopwatch, model: Any, token: TokenIds) -> None:
         """Load each way, and run one token."""

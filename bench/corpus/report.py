@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.corpus.files import REPOSITORY, Measured
 from bench.corpus.measures import MEASURES, READING_MEASURES
+from bench.report import put_between
 from kvprep import __version__
 from kvprep.documents.canonical import CANON_VERSION
 
@@ -37,8 +38,7 @@ def record(figures: Mapping[str, Mapping[str, Measured]], versions: Mapping[str,
 def write(results: Mapping[str, Any], folder: Path = RESULTS.parent, document: Path = DOCUMENT) -> None:
     """Write the JSON, and put the table between the marks of the document."""
     (folder / RESULTS.name).write_text(json.dumps(results, indent=1) + "\n")
-    before, _, rest = document.read_text().partition(BEGIN)
-    document.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{rest.partition(END)[2]}")
+    put_between(document, BEGIN, END, table(results) + "\n")
 
 
 def table(results: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ class _Engines:
 def _measure_size(request: Request, engines: _Engines, prompt: list[int]) -> Seconds:
     watch, text = Stopwatch(), engines.tokenizer.decode(prompt)
     other = engines.tokenizer.decode(prompt[1 : 1 + _CHUNK_TOKENS])
-    for _ in range(request.prefills):
+    for _ in range(request.prefills(prompt)):
         engines.clear()
         engine = engines.start(len(prompt))
         with watch.measure(PREFILL):

@@ -39,8 +39,8 @@ def measure(request: Request) -> Iterator[tuple[str, Seconds]]:
 
 
 def _measure_size(slot: "_Slot", request: Request, prompt: list[int]) -> Seconds:
-    watch, own_clock = Stopwatch(), []
-    for _ in range(request.prefills):
+    watch, own_clock = Stopwatch(), list[float]()
+    for _ in range(request.prefills(prompt)):
         slot.do("erase")
         with watch.measure(PREFILL):
             slot.complete(prompt, 0)

@@ -50,7 +50,7 @@ def measure(request: Request) -> Iterator[tuple[str, Seconds]]:
 
 def _measure_size(engine: Any, folder: Path, request: Request, prompt: list[int]) -> Seconds:
     watch, last = Stopwatch(), prompt[-1]
-    for _ in range(request.prefills):
+    for _ in range(request.prefills(prompt)):
         for stored in folder.iterdir():
             rmtree(stored)
         with watch.measure(PREFILL):
