@@ -15,8 +15,8 @@ from kvprep.prefill.models import ModelFiles
 from kvprep.store.store import Store
 from kvprep.types import PrefillCost
 
-NUM_FILES = 2000
-ROUNDS = 7
+NUM_FILES = 10_000
+ROUNDS = 5
 _FILES_IN_FOLDER = 100
 _WALK = """
 import os, sys, typer
