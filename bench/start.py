@@ -88,8 +88,8 @@ def targets(times: dict[str, list[float]], torch: bool, num_files: int = NUM_FIL
             "value": round(unchanged.value, 2),
             "target": 1.5,
             "met": unchanged.value <= 1.5 and not torch,
-            "detail": f"{unchanged}; torch {'loaded' if torch else 'not loaded'}; {num_files} files where the target "
-            f"says 10,000; whole processes; medians of {len(times['import typer'])}",
+            "detail": f"{unchanged}; torch {'loaded' if torch else 'not loaded'}; {num_files:,} files; "
+            f"whole processes; medians of {len(times['import typer'])}",
         },
         "13": {
             "value": round(helped.value, 2),
