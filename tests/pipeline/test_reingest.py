@@ -1,13 +1,17 @@
 """The next ingest: only what has changed costs anything."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from desk import HEAD, Desk, distinct_block_tokens, kv
 
+from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Miss, load, look_up, replay
 from kvprep.types import ContentHash, MissReason
 
@@ -203,3 +207,27 @@ def test_a_document_without_an_index_row_is_adopted_and_not_computed(desk: Desk)
     assert report.tokens_computed == 0
     assert desk.hit(path)
     assert distinct_block_tokens(desk.namespace) == desk.hit(path).tokens
+
+
+def test_an_ingest_in_which_nothing_is_new_probes_no_template(
+    desk: Desk, later: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("a.txt", HEAD)
+    desk.ingest()
+    desk.ingest()
+    monkeypatch.setattr(PromptTemplate, "load", lambda *arguments, **options: pytest.fail("a template was probed"))
+    assert desk.ingest().counts()["unchanged"] == 1
+
+
+def test_a_changed_template_is_noticed_though_the_weights_are_the_same(
+    make_desk: Callable[..., Desk], roomy_model: Path, tmp_path: Path, later: None
+) -> None:
+    model = shutil.copytree(roomy_model, tmp_path / "model")
+    desk = make_desk(model=model)
+    desk.write("a.txt", HEAD)
+    desk.ingest()
+    template = "{% for message in messages %}[{{ message.content }}]{% endfor %}"
+    (model / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    report = desk.ingest()
+    assert report.counts()["ingested"] == 1
+    assert report.items[0].tokens > len(HEAD)
