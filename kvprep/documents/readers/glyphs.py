@@ -30,6 +30,7 @@ _MIDDLE_HEIGHT = 0.25
 _WORD = re.compile("[^ \t\r\n\x00\u00a0\u2002\u2003\u2009\u202f\u3000]+")
 # PDFium marks the hyphen at a line's end.
 _HYPHENS = {"\ufffe": "-", "\x02": "-"}
+_MENDED = re.compile(f"[{''.join(_HYPHENS)}\ud800-\udfff]")
 _LINE_END = "\r\n\x00"
 _RIGHT_TO_LEFT = ("R", "AL")
 
@@ -193,13 +194,11 @@ class TextPage:
 
     def _word(self, start: int, end: int) -> str:
         word = self.text[start:end]
-        if word.isascii() and "\x02" not in word:
+        if not _MENDED.search(word):
             return word
         for mark, hyphen in _HYPHENS.items():
             word = word.replace(mark, hyphen)
-        if any("\ud800" <= char <= "\udfff" for char in word):
-            return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return word
+        return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _origin(self, index: int) -> Point:
         self._of.Text_GetCharOrigin(self._page, index, *self._refs)
