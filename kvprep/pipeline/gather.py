@@ -14,7 +14,7 @@ from kvprep.documents.hidden import num_hidden
 from kvprep.documents.versions import beside_unread
 from kvprep.errors import HiddenText
 from kvprep.pipeline.discover import discover, is_excluded
-from kvprep.pipeline.known import KnownFiles, Standing
+from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
@@ -98,11 +98,10 @@ class Gatherer:
         return gathered
 
     def _is_unchanged(self, path: Path) -> bool:
-        if self._known is None or self._known.standing(path) is not Standing.UNCHANGED:
-            return False
-        for source in self._known.sources(path):
+        sources = self._known.unchanged(path) if self._known else []
+        for source in sources:
             self._report.add(source, Outcome.UNCHANGED)
-        return True
+        return bool(sources)
 
     def _readings(
         self, cage: Cage, paths: Sequence[Path], gathered: Gathered

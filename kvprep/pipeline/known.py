@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -71,31 +71,32 @@ class KnownFiles:
 
     def standing(self, path: Path) -> Standing:
         """Tell whether a file must be read: with a stat of it and of the store's files, and without opening any."""
+        return self._looked_at(path)[0]
+
+    def unchanged(self, path: Path) -> list[str]:
+        """Give the paths of a file that is unchanged, and of what inside it is; none where the file must be read."""
+        standing, members = self._looked_at(path)
+        return [member_path(path, member) for member in members] if standing is Standing.UNCHANGED else []
+
+    def _looked_at(self, path: Path) -> tuple[Standing, Iterable[str]]:
+        """Tell how a file stands, and the paths within it of what should be stored of it."""
         file = self._by_path.get(self._index.path_id(str(path)))
         if file is None:
-            return Standing.CHANGED
+            return Standing.CHANGED, ()
         expected = self._expected(path, file)
         present = {known.path: known for known in self._by_file[file.path]}
-        wanted = [ident for ident, _ in self._wanted(expected)]
+        wanted = {ident: member for ident, member in expected.items() if not is_excluded(member, self._exclude)}
         # What is there and not expected was inside an older state of the file.
-        if not present.keys() <= expected.keys() or not present.keys() >= set(wanted):
-            return Standing.CHANGED
+        if not wanted.keys() <= present.keys() <= expected.keys():
+            return Standing.CHANGED, ()
         sources = [present[ident] for ident in wanted]
-        return self._judged(sources) if self._are_stored(path, sources) else Standing.CHANGED
-
-    def sources(self, path: Path) -> list[str]:
-        """Give the paths of a file that is unchanged, and of what inside it is."""
-        file = self._by_path[self._index.path_id(str(path))]
-        return [member_path(path, member) for _, member in self._wanted(self._expected(path, file))]
+        return self._judged(sources) if self._are_stored(path, sources) else Standing.CHANGED, wanted.values()
 
     def _expected(self, path: Path, file: KnownSource) -> dict[bytes, str]:
         """The file, and what should be inside it as a document of its own: by keyed ids, the paths within the file."""
         found = self._current.get(file.reading)
         inside = () if found and not found.documents else self._index.documents_inside(file.document, str(path))
-        return {self._index.path_id(member_path(path, member)): member for member in ("", *inside)}
-
-    def _wanted(self, expected: Mapping[bytes, str]) -> list[tuple[bytes, str]]:
-        return [(ident, member) for ident, member in expected.items() if not is_excluded(member, self._exclude)]
+        return {file.path: "", **{self._index.path_id(member_path(path, member)): member for member in inside}}
 
     def _are_stored(self, path: Path, sources: Iterable[KnownSource]) -> bool:
         try:
