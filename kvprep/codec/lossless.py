@@ -1,13 +1,17 @@
 """The lossless codec: exponents coded, the rest as it is. Source: docs/format.md, "Codec"."""
 
 import struct
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kvprep.codec.planes import itemsize, join, split
 from kvprep.errors import HashMismatch
 from kvprep.types import Buffer
+
+if TYPE_CHECKING:
+    import zstandard
 
 _LENGTH = struct.Struct("<I")
 _MIN_GAIN = 0.03
@@ -22,16 +26,22 @@ class Lossless:
 
     name = "planes-zstd"
 
-    def __init__(self) -> None:
-        """Prepare both directions."""
+    @cached_property
+    def _compressor(self) -> "zstandard.ZstdCompressor":
+        """Made at the first chunk: whoever only loads needs none."""
         import zstandard
 
         # A table of 64 entries and matches from 7 bytes on find next to nothing, which is right: what repeats among
         # exponents is chance, and coding it as repeats makes them larger (0.376 against 0.343) and twice as slow.
         letters: dict[str, Any] = {"window_log": 17, "hash_log": 6, "min_match": 7}
         parameters = zstandard.ZstdCompressionParameters.from_level(1, **letters, write_content_size=True)
-        self._compressor = zstandard.ZstdCompressor(compression_params=parameters)
-        self._decompressor = zstandard.ZstdDecompressor()
+        return zstandard.ZstdCompressor(compression_params=parameters)
+
+    @cached_property
+    def _decompressor(self) -> "zstandard.ZstdDecompressor":
+        import zstandard
+
+        return zstandard.ZstdDecompressor()
 
     def encode(self, data: Buffer, dtype: str) -> bytes | None:
         """Make one chunk smaller, or give None where less than 3 % would be gained."""
