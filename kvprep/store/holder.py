@@ -1,0 +1,25 @@
+"""Who opened a store: what the slot of its key says of it.
+
+Source: docs/format.md, "Keys".
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The holder of a key; its secrets are never printed."""
+
+    slot: bytes
+    """Name of the slot that its key opened (32 bytes)."""
+    label: str
+    """What its owner called the key."""
+    admin_public: bytes
+    """Ed25519 public key that signs the charters of this store's namespaces. The slot pins it: whoever lacks the
+    holder's secret cannot put another in its place."""
+    audit_key: bytes = field(repr=False)
+    """Chains the audit log (32 bytes)."""
+    writer_seed: bytes = field(default=b"", repr=False)
+    """Ed25519 private key that signs what the holder writes; empty: it writes nothing that must be signed."""
+    admin_seed: bytes = field(default=b"", repr=False)
+    """Ed25519 private key behind `admin_public`; empty: it changes no charter."""
