@@ -1,4 +1,6 @@
-"""What this machine remembers of stores, outside of them: that they exist, and the last generation of each namespace.
+"""What this machine remembers of stores, outside of them.
+
+That they exist, the last generation of each namespace, and how long the audit log was.
 
 A store that has vanished (an unmounted disk) must not be made anew in silence, and an old copy put in its place must be
 noticed.
@@ -13,6 +15,7 @@ from typing import Any
 import platformdirs
 
 from kvprep.errors import ConfigError, IntegrityError
+from kvprep.store.audit import Head
 from kvprep.store.layout import disk_errors
 from kvprep.store.lock import exclusive
 from kvprep.types import NamespaceId
@@ -58,6 +61,20 @@ def check_generation(store_id: str, namespace: NamespaceId, generation: int, *, 
             f"{subject}: generation {generation}, but {seen} was seen before: an older copy was put back",
             hint="Put the newest copy back, or remove this store and ingest again.",
         )
+
+
+def remember_audit(store_id: str, head: Head, *, instead: bool = False) -> None:
+    """Remember how long an audit log has become; a shorter one changes nothing, unless it is to count instead."""
+    with _changing() as memory:
+        store = memory.setdefault(store_id, {"path": "", "generations": {}})
+        if instead or head.seq > store.get("audit", {"seq": 0})["seq"]:
+            store["audit"] = {"seq": head.seq, "mac": head.mac.hex()}
+
+
+def last_audit(store_id: str) -> Head:
+    """The longest audit log of a store that was seen here."""
+    seen = _read().get(store_id, {}).get("audit")
+    return Head(int(seen["seq"]), bytes.fromhex(seen["mac"])) if seen else Head()
 
 
 class _changing:
