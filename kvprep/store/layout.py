@@ -4,12 +4,14 @@ Source: docs/format.md, "Folder" and "Order of writes".
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from kvprep.errors import IntegrityError, PolicyDenied, StoreError, StoreFull, StoreNotFound, UnsupportedFormat
@@ -120,28 +122,72 @@ def write_durably(layout: Layout, target: Path, parts: Iterable[Buffer]) -> None
     Raises:
         StoreFull: the disk has no room; the store is as it was.
     """
-    temporary = layout.root / "tmp" / secrets.token_hex(16)
     with disk_errors(target):
-        try:
-            _write_and_sync(temporary, parts)
+        with _temporary(layout) as (file, temporary):
+            for part in parts:
+                view = memoryview(part).cast("B")
+                while view:
+                    view = view[file.write(view) :]
+            os.fsync(file.fileno())
             if not target.parent.is_dir():
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(target.parent.parent)
             os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
         sync_folder(target.parent)
 
 
-def _write_and_sync(path: Path, parts: Iterable[Buffer]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb", buffering=0) as file:
-        for part in parts:
-            view = memoryview(part).cast("B")
-            while view:
-                view = view[file.write(view) :]
-        os.fsync(file.fileno())
+@contextmanager
+def _temporary(layout: Layout) -> Iterator[tuple[FileIO, Path]]:
+    """Make a file in tmp/, locked until it has its name: so it is told from what a dead process left behind."""
+    while True:
+        path = layout.root / "tmp" / secrets.token_hex(16)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb", buffering=0) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.fstat(file.fileno()).st_nlink:
+                    continue  # taken for a leftover between its making and its lock
+                yield file, path
+                return
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+
+
+def is_left_behind(path: Path) -> bool:
+    """Tell whether a file in tmp/ is there, and nobody is writing it any more."""
+    with _freed(path) as is_dead:
+        return is_dead
+
+
+def unlink_left_behind(path: Path) -> bool:
+    """Remove a file in tmp/ that nobody is writing any more; False where somebody is, or it is gone."""
+    with disk_errors(path), _freed(path) as is_dead:
+        if is_dead:
+            path.unlink()
+        return is_dead
+
+
+@contextmanager
+def _freed(path: Path) -> Iterator[bool]:
+    """Hold the lock of a temporary file if it is free. Its writer keeps it until the file has its name."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _lock_at_once(descriptor) and path.exists()
+    finally:
+        os.close(descriptor)
+
+
+def _lock_at_once(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def unlink_durably(path: Path) -> bool:
