@@ -99,6 +99,7 @@ class StoredPrefixes:
         try:
             entry = self.namespace.entry(ident)
             if entry is not None:
+                self.namespace.pin(entry)
                 self.namespace.check_segments(entry)
             return entry
         except IntegrityError:

@@ -25,7 +25,7 @@ REMEDIES = {
 }
 _LETTERS = {"keys": "km", "namespaces": "n", "entries": "e", "documents": "d"}
 _IDENT = re.compile(r"[0-9a-f]{64}")
-_LOCK = re.compile(r"commit\.lock|[0-9a-f]{64}\.lease")
+_LOCK = re.compile(r"(commit|gc)\.lock|[0-9a-f]{64}\.(lease|pins)")
 _TOP = re.compile(r"README|store\.toml|kvprep\.toml|(index|usage|audit)\.sqlite(-journal|-wal|-shm)?")
 _OURS = re.compile(r".*\.kv[a-z]")
 

@@ -177,12 +177,13 @@ def _freed(path: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        yield _lock_at_once(descriptor) and path.exists()
+        yield lock_at_once(descriptor) and path.exists()
     finally:
         os.close(descriptor)
 
 
-def _lock_at_once(descriptor: int) -> bool:
+def lock_at_once(descriptor: int) -> bool:
+    """Take the lock of an open file if nobody has it; tell whether it was taken."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

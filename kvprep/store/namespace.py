@@ -4,8 +4,8 @@ Writes follow docs/format.md, "Order of writes". How the files are read is in `s
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably, write_durably
 from kvprep.store.lock import exclusive
 from kvprep.store.manifest import Manifest, chunk_tokens_for
+from kvprep.store.pins import Pins
 from kvprep.store.sealedfiles import SealedFiles
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import ChunkPlace, Codec
@@ -35,6 +36,7 @@ from kvprep.types import (
     Fingerprint,
     Piece,
     PrefillCost,
+    SegmentId,
     TokenIds,
 )
 
@@ -59,6 +61,7 @@ class Namespace(SealedFiles):
         super().__init__(store.layout, keys)
         self._store = store
         self._opened_index: NamespaceIndex | None = None
+        self._pins: Pins | None = None
 
     @property
     def store(self) -> "Store":
@@ -85,9 +88,21 @@ class Namespace(SealedFiles):
             if dict(state.settings) != dict(settings):
                 write_state(self._layout, self._keys, replace(state, settings=dict(settings)))
 
-    def lease(self, *, wait_seconds: float | None = None) -> AbstractContextManager[None]:
-        """Hold the ingest lease: one writer of new entries at a time."""
-        return exclusive(self._layout.root / "locks" / f"{self._keys.ident.hex()}.lease", wait_seconds=wait_seconds)
+    @contextmanager
+    def lease(self, *, wait_seconds: float | None = None) -> Iterator[None]:
+        """Hold the ingest lease: one writer of new entries at a time. What it writes is kept from gc meanwhile."""
+        lease = self._layout.root / "locks" / f"{self._keys.ident.hex()}.lease"
+        with exclusive(lease, wait_seconds=wait_seconds), closing(Pins(self._layout, self._keys.ident)) as self._pins:
+            try:
+                yield
+            finally:
+                self._pins = None
+
+    def pin(self, entry: EntryRecord) -> None:
+        """Keep an entry's segments from gc while the lease is held; whether they are there is to be looked at after."""
+        if self._pins is not None:
+            with self._store.commit_lock():
+                self._pins.add(stretch.segment for stretch in entry.stretches)
 
     # Writing
 
@@ -134,10 +149,16 @@ class Namespace(SealedFiles):
             block_hashes=tuple(hashes[first:last]),
             token_ids=token_ids[start:end],
         )
+        return self.seal(manifest, place, codec)
+
+    def seal(self, manifest: Manifest, place: ChunkPlace, codec: Codec | None = None) -> SealedSegment:
+        """Encrypt what a manifest describes; nothing is written yet."""
         return seal_segment(manifest, self._keys.id_key, place, codec)
 
     def write_segment(self, segment: SealedSegment) -> StretchRef:
-        """Write a sealed segment. Until an entry names it, it is garbage."""
+        """Write a sealed segment. Until an entry names it, it is garbage; gc spares it if the lease is held."""
+        if self._pins is not None:
+            self._pins.add([segment.ident])
         write_durably(self._layout, self._layout.file("segments", segment.ident), segment.parts)
         first = segment.manifest.first_token // segment.manifest.block_size
         return StretchRef(segment.ident, segment.data_key, first, first + len(segment.manifest.block_hashes))
@@ -160,9 +181,7 @@ class Namespace(SealedFiles):
         with self._store.commit_lock():
             entry = replace(entry, generation=self.state().generation)
             self._write_document(document)
-            facts, tail = entry_to_facts(entry)
-            sealed = envelope.seal("e", self._keys.entry_key, ident, facts, tail)
-            write_durably(self._layout, self._layout.file("entries", ident), [sealed])
+            self._write_entry(ident, entry)
             with index.transaction():
                 index.put_document(document)
                 index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
@@ -174,36 +193,74 @@ class Namespace(SealedFiles):
         sealed = envelope.seal("d", self._keys.entry_key, ident, facts, tail)
         write_durably(self._layout, self._layout.file("documents", ident), [sealed])
 
+    def _write_entry(self, ident: EntryId, entry: EntryRecord) -> None:
+        facts, tail = entry_to_facts(entry)
+        sealed = envelope.seal("e", self._keys.entry_key, ident, facts, tail)
+        write_durably(self._layout, self._layout.file("entries", ident), [sealed])
+
+    def repoint(self, ident: EntryId, old: SegmentId, new: StretchRef) -> bool:
+        """Let an entry name a segment in place of another that begins with the same bytes.
+
+        Returns:
+            False: the entry is gone, or needs more of the old segment by now than the new one has.
+        """
+        index = self.index
+        with self._store.commit_lock():
+            entry = self.entry(ident)
+            if entry is None or any(s.segment == old and s.last_block > new.last_block for s in entry.stretches):
+                return False
+            stretches = (_moved(stretch, old, new) for stretch in entry.stretches)
+            entry = replace(entry, stretches=tuple(stretches), generation=self.state().generation)
+            # Rows first, unlike elsewhere: both segments are there, so neither state of the index points at nothing.
+            self._index_entry(index, ident, entry)
+            self._write_entry(ident, entry)
+        return True
+
     def adopt(self, ident: EntryId, entry: EntryRecord) -> None:
         """Index an entry that is on disk but not in the index, as after a kill."""
-        hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
-        with self.index.transaction():
-            self.index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+        self._index_entry(self.index, ident, entry)
 
-    def remove(self, entries: Iterable[EntryId]) -> Removed:
+    def _index_entry(self, index: NamespaceIndex, ident: EntryId, entry: EntryRecord) -> None:
+        hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
+        with index.transaction():
+            index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+
+    def remove(
+        self, entries: Iterable[EntryId], *, still: Callable[[EntryRecord | None], bool] | None = None
+    ) -> Removed:
         """Remove entries at once and for ever: unlink, then tombstone, then index rows.
 
         Takes the commit lock only, so it never waits for a prefill.
+
+        Args:
+            entries: their names.
+            still: asked again once nothing can be put any more; given None for an entry that does not open, is gone or
+                was removed before. An entry for which it is false stays.
         """
-        wanted = list(dict.fromkeys(entries))
-        if not wanted:
-            return Removed()
-        index = self.index
+        wanted, index = list(dict.fromkeys(entries)), self.index
+        removed: list[EntryId] = []
+        documents, num_bytes = set(), 0
         with self._store.commit_lock():
-            documents, num_bytes = set(), 0
             for ident in wanted:
                 entry = self._entry_or_none(ident)
+                if still is not None and not still(entry):
+                    continue
                 if entry is not None:
                     documents.add(entry.document)
                     num_bytes += entry.kv_bytes
                 unlink_durably(self._layout.file("entries", ident))
-            state = self.state().bury(wanted)
-            write_state(self._layout, self._keys, state)
-            remembered.remember_generation(self._layout.store_id, self._keys.ident, state.generation)
-            with index.transaction():
-                for ident in wanted:
-                    index.remove_entry(ident)
-        return Removed(len(wanted), len(documents), num_bytes)
+                removed.append(ident)
+            if removed:
+                self._bury(removed, index)
+        return Removed(len(removed), len(documents), num_bytes)
+
+    def _bury(self, removed: Sequence[EntryId], index: NamespaceIndex) -> None:
+        state = self.state().bury(removed)
+        write_state(self._layout, self._keys, state)
+        remembered.remember_generation(self._layout.store_id, self._keys.ident, state.generation)
+        with index.transaction():
+            for ident in removed:
+                index.remove_entry(ident)
 
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""
@@ -238,6 +295,10 @@ class Namespace(SealedFiles):
             for ident, entry in self.all_entries():
                 hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
                 index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+
+
+def _moved(stretch: StretchRef, old: SegmentId, new: StretchRef) -> StretchRef:
+    return replace(stretch, segment=new.segment, data_key=new.data_key) if stretch.segment == old else stretch
 
 
 def _last_read(document: DocumentRecord) -> int:
