@@ -8,6 +8,7 @@ import typer
 from kvprep.cli import render
 from kvprep.cli.options import STORE, command
 from kvprep.cli.session import Session
+from kvprep.codec import find_codec
 from kvprep.store.gc import collect
 
 
@@ -18,28 +19,37 @@ def gc(
 ) -> None:
     """Remove what expired and what nothing needs any more.
 
-    Expired entries, files that no entry needs, and leftovers of killed runs, in all namespaces. Does not run beside an
-    ingest: exit 11.
+    Expired entries, files that no entry needs, and leftovers of killed runs, in all namespaces. Where a removed
+    document shares a file with others, what they need of it is sealed anew under another key, and the file removed;
+    until then it counts as awaiting shred. Runs beside ingests and readers; what an ingest works with stays.
     """
     with session.store() as store:
-        collected = collect(store, dry_run=dry_run, now=time.time())
+        collected = collect(store, dry_run=dry_run, now=time.time(), find_codec=find_codec)
     facts = {
         "segments": collected.segments,
+        "resealed": collected.resealed,
+        "awaiting_shred": collected.awaiting,
         "entries": collected.entries,
         "documents_kept": collected.documents,
         "temporary": collected.temporary,
         "bytes": collected.num_bytes,
+        "kept_bytes": collected.kept_bytes,
         "unreadable": list(collected.unreadable),
         "dry_run": dry_run,
     }
     if not session.emit("gc", facts):
         verb = "would be freed" if dry_run else "freed"
-        parts = (
+        counts = (
             render.counted(collected.entries, "expired entry", "expired entries"),
             render.counted(collected.segments, "segment"),
             render.counted(collected.temporary, "temporary file"),
+            f"{render.counted(collected.resealed, 'segment')} sealed anew",
         )
-        print(f"{render.size(collected.num_bytes)} {verb}: {', '.join(parts)}")
+        print(
+            f"{render.size(collected.num_bytes)} {verb}: {', '.join(counts)}; {render.size(collected.kept_bytes)} kept"
+        )
+        if collected.awaiting:
+            print(f"{render.counted(collected.awaiting, 'segment')} awaiting shred: to be sealed anew by a later run")
         if collected.documents:
             print(f"{render.counted(collected.documents, 'document')} without source or entry kept as history")
     for subject in collected.unreadable:

@@ -1,18 +1,24 @@
-"""Garbage collection: what no live entry needs goes; what cannot be told stays.
+"""Garbage collection: what no live entry needs goes; what cannot be told stays. It runs beside readers and ingests.
 
 Source: docs/format.md, "Order of writes".
 """
 
-from collections.abc import Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kvprep.errors import IntegrityError
-from kvprep.store.layout import unlink_durably
-from kvprep.store.namespace import Namespace
+from kvprep.errors import IntegrityError, PolicyDenied, StoreFull, StoreLocked, UnsupportedFormat
+from kvprep.store.layout import Layout, disk_errors, is_left_behind, sync_folder, unlink_left_behind
+from kvprep.store.lock import exclusive
+from kvprep.store.needs import Needs, Use
+from kvprep.store.pins import forget_stale, pinned
+from kvprep.store.reseal import no_codec, reseal
+from kvprep.store.segment import FindCodec
 from kvprep.store.store import Store
-from kvprep.types import EntryId
+
+_BATCH = 32
+"""Segments that are removed while the commit lock is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,11 @@ class Collected:
     """What was removed, or would be."""
 
     segments: int = 0
+    """Those that no live entry needs."""
+    resealed: int = 0
+    """Those of which live entries needed the front only: it was written anew, and the old file removed."""
+    awaiting: int = 0
+    """Those that should be re-sealed and could not be: a removed document's blocks are in them still."""
     entries: int = 0
     """Expired ones, and those that were removed before and put back."""
     documents: int = 0
@@ -27,84 +38,137 @@ class Collected:
     temporary: int = 0
     """Writes that were cut short."""
     num_bytes: int = 0
-    """Bytes of files that were removed."""
+    """Bytes of the files that go, less those that are written anew, as estimated from their blocks."""
+    kept_bytes: int = 0
+    """Bytes of entries, documents and segments that stay."""
     unreadable: tuple[str, ...] = ()
     """Entry files that do not open. While there are any, every segment is kept: they may need it."""
 
 
-def collect(store: Store, *, dry_run: bool, now: float) -> Collected:
+def collect(store: Store, *, dry_run: bool, now: float, find_codec: FindCodec = no_codec) -> Collected:
     """Remove expired entries, segments that no entry names, and writes that were cut short.
 
+    What an ingest under way has pinned stays. A segment that a removed document shares with live ones is re-sealed.
+
     Args:
-        store: every namespace's ingest lease is taken, so that no segment is on its way to its entry.
+        store: no lease is taken; the commit lock is, for moments.
         dry_run: only say what would go.
         now: seconds since 1970; entries that expire up to it go.
+        find_codec: without it, encoded segments that should be re-sealed wait.
 
     Raises:
-        StoreLocked: an ingest is running.
+        StoreLocked: another gc is running.
         IntegrityError: a namespace does not open.
     """
-    # Listed before the namespaces: a namespace made meanwhile is not leased, and its files must not be in the lists.
-    segments = list(store.layout.all_files("segments"))
-    temporary = sorted((store.layout.root / "tmp").iterdir())
-    namespaces = store.namespaces()
-    with ExitStack() as leases:
-        for namespace in namespaces:
-            leases.enter_context(namespace.lease(wait_seconds=0))
-        sweep = _Sweep(store, namespaces, now)
-        garbage = [path for path in segments if path not in sweep.needed] if not sweep.unreadable else []
-        doomed = [path for dead in sweep.dead.values() for path in dead.values()]
-        collected = Collected(
-            segments=len(garbage),
+    with nullcontext() if dry_run else _alone(store.layout):
+        collection = _Collection(store, now, live_pins_only=dry_run)
+        if dry_run:
+            return collection.planned()
+        return collection.carry_out(find_codec)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    try:
+        with exclusive(layout.root / "locks" / "gc.lock", wait_seconds=0):
+            forget_stale(layout)
+            yield
+    except StoreLocked as error:
+        raise StoreLocked(str(error), hint="Another gc is running; run this one when it has ended.") from error
+
+
+class _Collection:
+    """One run: first it looks, then it removes."""
+
+    def __init__(self, store: Store, now: float, *, live_pins_only: bool) -> None:
+        self._store, self._layout = store, store.layout
+        # In this order. What is written from here on is not in the list. Whoever relies on something in the list has
+        # pinned it by now, or will have when pins are read again, or has put its entry.
+        segments = list(store.layout.all_files("segments"))
+        self._temporary = [p for p in sorted((store.path / "tmp").iterdir()) if is_left_behind(p)]
+        spared = _file_names(pinned(store.layout, live_only=live_pins_only))
+        unclaimed = set(store.layout.all_files("entries"))
+        self._needs = [Needs(namespace, now) for namespace in store.namespaces()]
+        self._unreadable = self._names_of_unreadable(unclaimed)
+        needed = {segment.hex() for needs in self._needs for segment in needs.uses}
+        shrinkable = [(needs, use) for needs in self._needs for use in needs.shrinkable()]
+        self._garbage = [p for p in segments if p.stem not in needed and p.name not in spared]
+        self._to_reseal = [(needs, use) for needs, use in shrinkable if self._file(use).name not in spared]
+        if self._unreadable:
+            self._garbage, self._to_reseal = [], []
+        self._num_shrinkable = len(shrinkable)
+        kept = (path for kind in ("entries", "documents") for path in store.layout.all_files(kind))
+        self._total = sum(map(_size, (*segments, *kept)))
+
+    def _names_of_unreadable(self, entries: set[Path]) -> tuple[str, ...]:
+        unclaimed = entries - {path for needs in self._needs for path in needs.files}
+        unreadable = [path for needs in self._needs for path in needs.unreadable]
+        unreadable += [path for path in sorted(unclaimed) if path.exists()]
+        return tuple(self._layout.relative(path) for path in unreadable)
+
+    def _file(self, use: Use) -> Path:
+        return self._layout.file("segments", use.stretch.segment)
+
+    def planned(self) -> Collected:
+        """Say what would go."""
+        doomed = [path for needs in self._needs for path in needs.dead.values()]
+        temporary = sum(map(_size, self._temporary))
+        copies = sum(_size(self._file(use)) * use.dead_blocks // use.num_blocks for _, use in self._to_reseal)
+        freed = sum(map(_size, (*self._garbage, *doomed))) + copies
+        return Collected(
+            segments=len(self._garbage),
+            resealed=len(self._to_reseal),
+            awaiting=self._num_shrinkable - len(self._to_reseal),
             entries=len(doomed),
-            documents=sweep.historic,
-            temporary=len(temporary),
-            num_bytes=sum(_size(path) for path in (*garbage, *doomed, *temporary)),
-            unreadable=tuple(sweep.unreadable),
+            documents=sum(needs.historic_documents() for needs in self._needs),
+            temporary=len(self._temporary),
+            num_bytes=freed + temporary,
+            kept_bytes=self._total - freed,
+            unreadable=self._unreadable,
         )
-        if not dry_run:
-            for namespace in namespaces:
-                namespace.remove(sweep.dead[namespace.name])
-            _unlink(garbage)
-            with store.commit_lock():  # whoever had begun to write one of them has ended
-                _unlink(temporary)
-    return collected
+
+    def carry_out(self, find_codec: FindCodec) -> Collected:
+        """Remove; what frees room comes before what needs some."""
+        planned = self.planned()
+        entries = sum(needs.namespace.remove(needs.dead, still=needs.is_dead).entries for needs in self._needs)
+        segments = self._unlink(self._garbage)
+        temporary = [path for path in self._temporary if unlink_left_behind(path)]
+        resealed = self._unlink([self._file(use) for needs, use in self._to_reseal if _moved(needs, use, find_codec)])
+        return replace(
+            planned,
+            segments=len(segments),
+            resealed=len(resealed),
+            awaiting=self._num_shrinkable - len(resealed),
+            entries=entries,
+            temporary=len(temporary),
+        )
+
+    def _unlink(self, segments: Sequence[Path]) -> list[Path]:
+        """Remove segments but those that were pinned meanwhile, a few at a time: nothing is put while they go."""
+        removed: list[Path] = []
+        for at in range(0, len(segments), _BATCH):
+            with self._store.commit_lock():
+                spared = _file_names(pinned(self._layout, live_only=False))
+                batch = [path for path in segments[at : at + _BATCH] if path.name not in spared]
+                for path in batch:
+                    with disk_errors(path):
+                        path.unlink(missing_ok=True)
+            for folder in {path.parent for path in batch}:
+                sync_folder(folder)
+            removed += batch
+        return removed
 
 
-class _Sweep:
-    """What of a store is alive. The leases are held."""
+def _moved(needs: Needs, use: Use, find_codec: FindCodec) -> bool:
+    """Re-seal a segment; where that cannot be, leave it as it is."""
+    try:
+        return reseal(needs.namespace, use, find_codec)
+    except (IntegrityError, UnsupportedFormat, PolicyDenied, StoreFull):
+        return False
 
-    def __init__(self, store: Store, namespaces: Iterable[Namespace], now: float) -> None:
-        self._layout, self._now = store.layout, now
-        self.needed: set[Path] = set()
-        self.dead: dict[str, dict[EntryId, Path]] = {}
-        self.unreadable: list[str] = []
-        self.historic = 0
-        unclaimed = set(self._layout.all_files("entries"))
-        for namespace in namespaces:
-            self.dead[namespace.name] = {}
-            unclaimed -= self._look_at(namespace)
-        self.unreadable += [self._layout.relative(path) for path in sorted(unclaimed) if path.exists()]
 
-    def _look_at(self, namespace: Namespace) -> set[Path]:
-        """Sort the entries of a namespace into needed, dead and unreadable; return their files."""
-        alive, files = set(), set()
-        for path in namespace.files("entries"):
-            files.add(path)
-            try:
-                ident = EntryId(bytes.fromhex(path.stem))
-                entry = namespace.entry(ident)
-            except (IntegrityError, ValueError):
-                self.unreadable.append(self._layout.relative(path))
-                continue
-            if entry is None or (entry.expires_at is not None and entry.expires_at <= self._now):
-                self.dead[namespace.name][ident] = path
-                continue
-            alive.add(entry.document)
-            self.needed |= {self._layout.file("segments", stretch.segment) for stretch in entry.stretches}
-        documents = (document for _, document in namespace.all_documents())
-        self.historic += sum(not d.sources and d.content_hash not in alive for d in documents)
-        return files
+def _file_names(segments: Iterable[bytes]) -> set[str]:
+    return {f"{segment.hex()}.kvs" for segment in segments}
 
 
 def _size(path: Path) -> int:
@@ -112,8 +176,3 @@ def _size(path: Path) -> int:
         return path.lstat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        unlink_durably(path)

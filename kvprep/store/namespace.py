@@ -202,12 +202,15 @@ class Namespace(SealedFiles):
         """Let an entry name a segment in place of another that begins with the same bytes.
 
         Returns:
-            False: the entry is gone, or needs more of the old segment by now than the new one has.
+            Whether the entry does not need the old segment now, as one that has been removed; else it needs more of it
+            than the new one has.
         """
         index = self.index
         with self._store.commit_lock():
             entry = self.entry(ident)
-            if entry is None or any(s.segment == old and s.last_block > new.last_block for s in entry.stretches):
+            if entry is None or all(s.segment != old for s in entry.stretches):
+                return True
+            if any(s.segment == old and s.last_block > new.last_block for s in entry.stretches):
                 return False
             stretches = (_moved(stretch, old, new) for stretch in entry.stretches)
             entry = replace(entry, stretches=tuple(stretches), generation=self.state().generation)

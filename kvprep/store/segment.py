@@ -125,21 +125,46 @@ class SegmentReader:
             IntegrityError: a chunk is not what was sealed here. What `place` holds is then rubbish.
             UnsupportedFormat: a codec that `find_codec` does not know.
         """
-        codec = None if self.manifest.codec == NO_CODEC else find_codec(self.manifest.codec)
-        scratch = memoryview(bytearray(max(c.stored_bytes for c in self.chunks))) if codec else memoryview(b"")
+        codec, scratch = self._decoder(find_codec)
         num_bytes = 0
         for index, chunk in enumerate(self.chunks):
             if chunk.start >= end:
                 break
-            target = place(*chunk.place)
-            if codec is not None and chunk.is_encoded:
-                encoded = scratch[: chunk.stored_bytes]
-                self._open_chunk(index, encoded)
-                codec.decode(encoded, self.manifest.shape.dtype, target, subject=self._name(index))
-            else:
-                self._open_chunk(index, target)
+            self._read_chunk(index, place(*chunk.place), codec, scratch)
             num_bytes += chunk.stored_bytes
         return num_bytes
+
+    def place(self, find_codec: FindCodec) -> ChunkPlace:
+        """Give its bytes as an engine's memory does: each run is decrypted when it is asked for, over the one before.
+
+        A run begins where a chunk begins, and ends within it.
+        """
+        codec, scratch = self._decoder(find_codec)
+        plain = memoryview(bytearray(max(c.num_bytes for c in self.chunks)))
+        numbers = {(c.layer, c.part, c.head, c.start): index for index, c in enumerate(self.chunks)}
+
+        def placed(layer: int, part: int, head: int, start: int, end: int) -> memoryview:
+            index = numbers[layer, part, head, start]
+            chunk = self.chunks[index]
+            self._read_chunk(index, plain[: chunk.num_bytes], codec, scratch)
+            return plain[: chunk.num_bytes * (end - start) // (chunk.end - chunk.start)]
+
+        return placed
+
+    def _decoder(self, find_codec: FindCodec) -> tuple[Codec | None, memoryview]:
+        """Find the codec, and memory for what it is to decode."""
+        if self.manifest.codec == NO_CODEC:
+            return None, memoryview(b"")
+        return find_codec(self.manifest.codec), memoryview(bytearray(max(c.stored_bytes for c in self.chunks)))
+
+    def _read_chunk(self, index: int, target: memoryview, codec: Codec | None, scratch: memoryview) -> None:
+        chunk = self.chunks[index]
+        if codec is None or not chunk.is_encoded:
+            self._open_chunk(index, target)
+            return
+        encoded = scratch[: chunk.stored_bytes]
+        self._open_chunk(index, encoded)
+        codec.decode(encoded, self.manifest.shape.dtype, target, subject=self._name(index))
 
     def chunk_end(self, end: int) -> int:
         """Round a position up to the end of the chunk that holds it."""

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from kvprep.store.lock import exclusive
 from kvprep.store.store import Store
 
 
@@ -23,9 +24,24 @@ def test_nothing_is_removed_where_everything_is_needed(run, store: Path, stocked
     assert run("ask", "--require-hit", stocked / "lease.txt", "Who?", "--max-new-tokens", 1).exit_code == 0
 
 
-def test_it_does_not_run_beside_an_ingest(run, stocked: Path, store: Path, tmp_path: Path) -> None:
+def test_it_runs_beside_an_ingest_and_not_beside_another_gc(run, stocked: Path, store: Path, tmp_path: Path) -> None:
     with Store.open(store, key_file=tmp_path / "key") as opened, opened.namespace("default").lease():
+        assert run("gc").exit_code == 0
+    with exclusive(store / "locks" / "gc.lock"):
         assert run("gc").exit_code == 11
+
+
+def test_what_a_removed_document_shares_is_sealed_anew(run, json_of, stocked: Path, store: Path) -> None:
+    for name in ("one", "two"):  # one after the other: the second refers to the first part of what the first stored
+        (stocked / f"{name}.txt").write_text("The same beginning, word for word. " * 8 + f"This is {name}.")
+        assert run("ingest", stocked).exit_code == 0
+    run("invalidate", "--source", stocked / "one.txt")
+    planned = json_of("gc", "--dry-run")
+    assert (planned["resealed"], planned["awaiting_shred"]) == (1, 0)
+    assert json_of("gc") == planned | {"dry_run": False}
+    assert run("verify").exit_code == 0
+    assert run("ask", "--require-hit", stocked / "two.txt", "Who?", "--max-new-tokens", 1).exit_code == 0
+    assert "sealed anew" in run("gc").stdout
 
 
 def test_while_an_entry_does_not_open_segments_stay_and_it_is_said(run, json_of, stocked: Path, store: Path) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,8 @@ from store_makers import SHAPE, Memory, load, put, put_branch, tokens, write_str
 from kvprep.errors import StoreLocked
 from kvprep.hashing import content_hash
 from kvprep.store.gc import Collected, collect
+from kvprep.store.layout import write_durably
+from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
@@ -20,7 +24,8 @@ def files(store: Store) -> dict[Path, bytes]:
 def test_a_store_without_garbage_loses_nothing(ns: Namespace, store: Store) -> None:
     put_branch(ns, put(ns), "other")
     before = files(store)
-    assert collect(store, dry_run=False, now=0) == Collected()
+    size = sum(len(data) for path, data in before.items() if path.suffix not in (".kvk", ".kvn"))
+    assert collect(store, dry_run=False, now=0) == Collected(kept_bytes=size)
     assert files(store) == before
 
 
@@ -28,7 +33,8 @@ def test_segments_go_when_the_last_entry_that_needs_them_goes(ns: Namespace, sto
     trunk = put(ns)
     branch = put_branch(ns, trunk, "other")
     ns.remove([trunk.ident])
-    assert collect(store, dry_run=False, now=0).segments == 0
+    collected = collect(store, dry_run=False, now=0)
+    assert (collected.segments, collected.resealed) == (0, 1)
     assert load(ns, branch.ident) == branch.memory.first(200)
     ns.remove([branch.ident])
     assert collect(store, dry_run=False, now=0).segments == 2
@@ -99,11 +105,93 @@ def test_texts_without_source_and_entry_are_kept_and_counted(ns: Namespace, stor
     assert ns.document(content_hash("hello")) is not None
 
 
-def test_an_ingest_that_runs_is_not_disturbed(ns: Namespace, store: Store) -> None:
-    other = store.namespace("other", create=True)
-    write_stretch(ns, tokens(200), Memory(SHAPE, 200, seed=1), SHAPE)
-    with other.lease(), pytest.raises(StoreLocked):
-        collect(store, dry_run=False, now=0)
-    assert len(list(store.layout.all_files("segments"))) == 1
-    with ns.lease(wait_seconds=0):  # nothing is held after a refusal
-        pass
+def test_what_a_running_ingest_has_written_stays_until_it_has_ended(ns: Namespace, store: Store) -> None:
+    with ns.lease():
+        write_stretch(ns, tokens(200), Memory(SHAPE, 200, seed=1), SHAPE)
+        assert collect(store, dry_run=False, now=0) == collect(store, dry_run=True, now=0)
+        assert len(list(store.layout.all_files("segments"))) == 1
+    assert collect(store, dry_run=True, now=0).segments == 1
+    assert collect(store, dry_run=False, now=0).segments == 1
+
+
+def test_what_a_running_ingest_relies_on_stays_when_its_entry_goes(ns: Namespace, store: Store) -> None:
+    made = put(ns)
+    with ns.lease():
+        ns.pin(made.entry)
+        ns.remove([made.ident])
+        assert collect(store, dry_run=False, now=0).segments == 0
+        again = ns.put(made.document, made.entry)
+    assert load(ns, again) == made.memory.first(200)
+    assert collect(store, dry_run=False, now=0).segments == 0
+
+
+class Meanwhile:
+    """Does something when gc has looked and before it removes: when it asks for the commit lock."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> None:
+        lock = store.commit_lock
+
+        def once() -> AbstractContextManager[None]:
+            monkeypatch.setattr(store, "commit_lock", lock)
+            what()
+            return lock()
+
+        monkeypatch.setattr(store, "commit_lock", once)
+
+
+def test_what_is_pinned_while_gc_looks_stays_also_when_its_ingest_has_ended(
+    store: Store, ns: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = put(ns)
+    ns.remove([made.ident])
+
+    def put_again() -> None:
+        with ns.lease():
+            ns.pin(made.entry)
+            ns.put(made.document, made.entry)
+
+    Meanwhile(store, monkeypatch, put_again)
+    assert collect(store, dry_run=False, now=0).segments == 0
+    assert load(ns, made.ident) == made.memory.first(200)
+
+
+def test_an_entry_that_is_renewed_while_gc_looks_stays(
+    store: Store, ns: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = put(ns, expires_at=1.0)
+    Meanwhile(store, monkeypatch, lambda: void(put(ns, expires_at=9.0)))
+    assert collect(store, dry_run=False, now=2.0).entries == 0
+    assert load(ns, made.ident) == made.memory.first(200)
+
+
+def void(_: object) -> None:
+    """For lambdas that are to give nothing."""
+
+
+def test_half_a_pin_spoils_none_after_it(ns: Namespace, store: Store) -> None:
+    with (store.path / "locks" / f"{ns.ident.hex()}.pins").open("wb") as file:
+        file.write(b"torn")
+    with ns.lease():
+        write_stretch(ns, tokens(200), Memory(SHAPE, 200, seed=1), SHAPE)
+        assert collect(store, dry_run=False, now=0).segments == 0
+
+
+def test_a_write_under_way_is_no_leftover(ns: Namespace, store: Store) -> None:
+    looked: list[int] = []
+
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        looked.append(collect(store, dry_run=False, now=0).temporary)
+        yield b"whole"
+
+    write_durably(store.layout, store.path / "note", parts())
+    assert looked == [0]
+    assert (store.path / "note").read_bytes() == b"halfwhole"
+    assert collect(store, dry_run=False, now=0).temporary == 0
+
+
+def test_two_do_not_run_at_once(ns: Namespace, store: Store) -> None:
+    with exclusive(store.path / "locks" / "gc.lock"):
+        with pytest.raises(StoreLocked):
+            collect(store, dry_run=False, now=0)
+        assert collect(store, dry_run=True, now=0).segments == 0

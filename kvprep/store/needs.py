@@ -1,0 +1,95 @@
+"""What of a namespace is alive: which entries, and which blocks of which segments they need."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kvprep.errors import IntegrityError
+from kvprep.store.entry import EntryRecord, StretchRef
+from kvprep.store.namespace import Namespace
+from kvprep.types import ContentHash, EntryId, SegmentId
+
+
+@dataclass
+class Use:
+    """What live entries need of one segment."""
+
+    stretch: StretchRef
+    """The longest that one of them names."""
+    num_blocks: int
+    """Blocks in the segment; 0 where its manifest does not open. Whether its chunks do is for verify to say."""
+    entries: list[EntryId] = field(default_factory=list)
+
+    @property
+    def dead_blocks(self) -> int:
+        """Blocks that no live entry needs: another document's own, which is gone."""
+        return self.num_blocks - (self.stretch.last_block - self.stretch.first_block)
+
+
+class Needs:
+    """The live entries of a namespace, and what they need."""
+
+    def __init__(self, namespace: Namespace, now: float) -> None:
+        """Open every entry and every segment's manifest.
+
+        Args:
+            namespace: may change meanwhile; what is put or removed after this began may be in or not.
+            now: seconds since 1970; what expires up to it is dead.
+        """
+        self.namespace, self._now = namespace, now
+        self.uses: dict[SegmentId, Use] = {}
+        self.dead: dict[EntryId, Path] = {}
+        """Expired entries, and those that were removed before and put back."""
+        self.unreadable: list[Path] = []
+        """Entries that do not open: what they need cannot be told."""
+        self.files: set[Path] = set()
+        """Of all entries of the namespace."""
+        self._alive: set[ContentHash] = set()
+        for path in namespace.files("entries"):
+            self.files.add(path)
+            self._look_at(path)
+
+    def is_dead(self, entry: EntryRecord | None) -> bool:
+        """Tell whether an entry, None where there is none that may be used, can go."""
+        return entry is None or (entry.expires_at is not None and entry.expires_at <= self._now)
+
+    def historic_documents(self) -> int:
+        """Count documents that have neither source nor live entry: their text is history."""
+        documents = (document for _, document in self.namespace.all_documents())
+        return sum(not d.sources and d.content_hash not in self._alive for d in documents)
+
+    def shrinkable(self) -> list[Use]:
+        """Give the segments of which live entries need the front only."""
+        return [use for use in self.uses.values() if use.dead_blocks > 0]
+
+    def damaged(self) -> list[SegmentId]:
+        """Name the needed segments whose manifests do not open."""
+        return [segment for segment, use in self.uses.items() if not use.num_blocks]
+
+    def _look_at(self, path: Path) -> None:
+        try:
+            ident = EntryId(bytes.fromhex(path.stem))
+            entry = self.namespace.entry(ident)
+        except (IntegrityError, ValueError):
+            self.unreadable.append(path)
+            return
+        if entry is not None and not self.is_dead(entry):
+            self._alive.add(entry.document)
+            for stretch in entry.stretches:
+                self._use(stretch, entry, ident)
+        elif entry is not None or path.exists():  # else removed while this looked on
+            self.dead[ident] = path
+
+    def _use(self, stretch: StretchRef, entry: EntryRecord, ident: EntryId) -> None:
+        use = self.uses.get(stretch.segment)
+        if use is None:
+            use = self.uses[stretch.segment] = self._first_use(stretch, entry)
+        elif stretch.last_block > use.stretch.last_block:
+            use.stretch = stretch
+        use.entries.append(ident)
+
+    def _first_use(self, stretch: StretchRef, entry: EntryRecord) -> Use:
+        try:
+            with self.namespace.open_segment(stretch, entry) as reader:
+                return Use(stretch, len(reader.manifest.block_hashes))
+        except IntegrityError:
+            return Use(stretch, 0)
