@@ -1,11 +1,14 @@
-"""How a few new tokens read a long cache: with grouped query heads folded into the query length.
+"""How a few new tokens read a long cache: with grouped query heads folded into the query length, and in even parts.
 
 Where several query heads share one key head, torch either repeats the keys or works head by head; folded, each key is
-read once. Folding gives slightly other numbers, so it never computes what is stored: prefill uses plain SDPA.
+read once. On a CPU, torch gives each key head to one thread, and three heads keep two threads busy for as long as four
+would; cut into parts, a head is read by all of them. Both give slightly other numbers than plain SDPA, so they never
+compute what is stored: prefill uses plain SDPA.
 
 Source: docs/benchmarks.md, "one forward step".
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +22,13 @@ READING = "kvprep_folded"
 
 MAX_FOLDED_QUERIES = 64
 """Beyond that, computing outweighs reading, and folding gains nothing."""
+
+MIN_DIVIDED_TOKENS = 1024
+"""Below that, putting parts together takes longer than an idle thread waits."""
+
+_WITH_SUMS = "_scaled_dot_product_flash_attention_for_cpu"
+"""What torch's SDPA calls on a CPU. It also gives the logarithms of the sums that parts are weighed by; a torch that no
+longer has it is as exact, only slower."""
 
 
 @contextmanager
@@ -73,8 +83,47 @@ def folded_attention(
         return attended, None
     folded = query.reshape(batch, key.shape[1], groups * new_tokens, query.shape[3])
     mask = None if attention_mask is None else attention_mask.repeat(1, 1, groups, 1)
-    attended = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
+    if mask is None and (parts := _parts(key)) > 1:
+        attended = _attend_in_parts(folded, key, value, scaling, parts)
+    else:
+        attended = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
     return attended.reshape(batch, num_heads, new_tokens, value.shape[3]).transpose(1, 2).contiguous(), None
+
+
+def _parts(key: "torch.Tensor") -> int:
+    """Say into how many parts every key head is cut, so that they come out even among the threads; 1: not at all."""
+    import torch
+
+    is_worth_it = key.device.type == "cpu" and key.shape[0] == 1 and key.shape[2] >= MIN_DIVIDED_TOKENS
+    if not is_worth_it or not hasattr(torch.ops.aten, _WITH_SUMS):
+        return 1
+    threads = torch.get_num_threads()
+    return threads // math.gcd(threads, key.shape[1])
+
+
+def _attend_in_parts(
+    query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor", scaling: float | None, parts: int
+) -> "torch.Tensor":
+    """Attend to `parts` equal parts of the cache, and to the few tokens left over; weigh each by its own sum.
+
+    Args:
+        query: shape (1, num_kv_heads, rows, head_dim); every row sees all of the cache.
+        key: shape (1, num_kv_heads, seq_len, head_dim); `value` likewise.
+    """
+    import torch
+
+    attend = getattr(torch.ops.aten, _WITH_SUMS)
+    even = key.shape[2] - key.shape[2] % parts
+    rows = query.transpose(0, 1)  # heads take the place of the batch, parts that of the heads
+    cut = (cached[0, :, :even].view(key.shape[1], parts, even // parts, -1) for cached in (key, value))
+    attended, sums = attend(rows.expand(-1, parts, -1, -1), *cut, scale=scaling)
+    if even < key.shape[2]:
+        left = (cached[:, :, even:].transpose(0, 1) for cached in (key, value))
+        rest, rest_sums = attend(rows, *left, scale=scaling)
+        attended, sums = torch.cat((attended, rest), 1), torch.cat((sums, rest_sums), 1)
+    weights = torch.softmax(sums.float(), 1)[..., None]
+    merged: torch.Tensor = (attended.float() * weights).sum(1).to(query.dtype)[None]
+    return merged
 
 
 def _can_fold(groups: int, new_tokens: int, mask: "torch.Tensor | None", kwargs: dict[str, Any]) -> bool:
