@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kvprep.documents.cage import Cage
-from kvprep.errors import IntegrityError, NotFound
+from kvprep.errors import EntryGone, IntegrityError, NotFound
 from kvprep.pipeline.model import load_engine as embedded_engine
 from kvprep.pipeline.model import remembered_spec
 from kvprep.pipeline.reading import read_one
@@ -175,6 +175,9 @@ class Assistant:
                 report.reason = str(MissReason.MISMATCH)
                 return None
             buffer = load(self._namespace, entry, self.engine, tokens=found.tokens, room=room)
+        except EntryGone as error:
+            report.reason, report.detail = str(MissReason.ABSENT), str(error)
+            return None
         except IntegrityError as error:
             report.reason, report.detail = str(MissReason.CORRUPT), str(error)
             return None

@@ -168,6 +168,12 @@ class DanglingEntry(IntegrityError):
     """An entry refers to a segment that is not there."""
 
 
+class EntryGone(StoreError):
+    """The entry was removed while it was being read."""
+
+    exit_code = 5
+
+
 class StaleHit(StoreError):
     """A hit was required, and the entry is stale, expired, or made by another model."""
 

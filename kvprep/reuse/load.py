@@ -4,7 +4,7 @@ Source: docs/format.md, "What a hit checks"; store-format decision "Exactness": 
 """
 
 from kvprep.codec import find_codec
-from kvprep.errors import IntegrityError
+from kvprep.errors import DanglingEntry, EntryGone, IntegrityError
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
@@ -13,14 +13,27 @@ from kvprep.store.namespace import Namespace
 def load(namespace: Namespace, entry: EntryRecord, engine: Engine, *, tokens: int, room: int = 0) -> KVBuffer:
     """Load the first `tokens` tokens of an entry into a new buffer with room for `room` more.
 
-    Every byte is authenticated at its place before it counts.
+    Every byte is authenticated at its place before it counts. An entry whose segments gc replaces meanwhile is read
+    from the new ones.
 
     Raises:
+        EntryGone: it was removed meanwhile.
         IntegrityError: a segment is gone or damaged; nothing of it is used.
     """
     buffer = engine.new_buffer(tokens + room)
-    load_stretches(namespace, entry, buffer, tokens)
-    return buffer
+    while True:
+        try:
+            load_stretches(namespace, entry, buffer, tokens)
+            return buffer
+        except DanglingEntry:
+            current = namespace.reopened(entry)
+            if current is None:
+                raise EntryGone("the entry was removed while it was being read", hint="Ask again.") from None
+            if current.stretches == entry.stretches:
+                raise
+            # Computed again meanwhile, it may differ in the last bits from what has been read so far.
+            entry = current
+            buffer.truncate(0)
 
 
 def load_stretches(namespace: Namespace, entry: EntryRecord, buffer: KVBuffer, end: int) -> int:

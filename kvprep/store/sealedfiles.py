@@ -104,6 +104,15 @@ class SealedFiles:
             raise AuthenticationFailed(f"{subject}: holds another entry")
         return None if self.state().buried(ident, entry.generation) else entry
 
+    def reopened(self, entry: EntryRecord) -> EntryRecord | None:
+        """Open an entry as it is now; None if it has been removed since.
+
+        Raises:
+            IntegrityError: its file is damaged.
+        """
+        hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
+        return self.entry(self.entry_id(entry.document, hashes[-1]))
+
     def has_files_of(self, known: KnownSource) -> bool:
         """Tell whether the files of a document that the index knows are there, without opening them."""
         files = [("entries", known.entry), ("documents", known.document), *(("segments", s) for s in known.segments)]
