@@ -123,6 +123,8 @@ class Computer:
         self.tally.tokens_computed += stretch.end - stretch.start
         self.tally.prefill_s += cost.seconds
         self.writer.submit(partial(self._write, stretch, segment, cost))
+        # The segment is sealed out of the buffer as it is written.
+        self.writer.settle()
 
     def _write(self, stretch: Stretch, segment: SealedSegment, cost: PrefillCost) -> None:
         began = time.perf_counter()

@@ -45,14 +45,32 @@ def seal(kind: str, key: bytes, ident: bytes, facts: dict[str, Any], tail: bytes
     return sealed + footer([sealed])
 
 
+class Ending:
+    """Follows a file while it is made, and ends it: signature place, checksum and total length over all before."""
+
+    def __init__(self) -> None:
+        """Begin at the file's first byte."""
+        self._hasher = xxhash.xxh3_128()
+        self._num_bytes = 0
+
+    def after(self, part: Buffer) -> Buffer:
+        """Take in the next part; gives it back."""
+        self._hasher.update(part)
+        self._num_bytes += len(part)
+        return part
+
+    def footer(self) -> bytes:
+        """Give the file's last bytes; asked once."""
+        self.after(UNSIGNED)
+        return FOOTER.pack(UNSIGNED, self._hasher.digest(), self._num_bytes + FOOTER.size - len(UNSIGNED))
+
+
 def footer(parts: list[Buffer]) -> bytes:
-    """End a file: signature place, checksum and total length over everything before."""
-    hasher = xxhash.xxh3_128()
-    length = 0
-    for part in (*parts, UNSIGNED):
-        hasher.update(part)
-        length += len(part)
-    return FOOTER.pack(UNSIGNED, hasher.digest(), length + FOOTER.size - len(UNSIGNED))
+    """End a file that consists of `parts`."""
+    ending = Ending()
+    for part in parts:
+        ending.after(part)
+    return ending.footer()
 
 
 def check_footer(data: Buffer, *, subject: str) -> None:

@@ -91,12 +91,22 @@ class Namespace(SealedFiles):
     @contextmanager
     def lease(self, *, wait_seconds: float | None = None) -> Iterator[None]:
         """Hold the ingest lease: one writer of new entries at a time. What it writes is kept from gc meanwhile."""
-        lease = self._layout.root / "locks" / f"{self._keys.ident.hex()}.lease"
-        with exclusive(lease, wait_seconds=wait_seconds), closing(Pins(self._layout, self._keys.ident)) as self._pins:
-            try:
-                yield
-            finally:
-                self._pins = None
+        name = self._keys.ident.hex()
+        with (
+            exclusive(self._layout.root / "locks" / f"{name}.lease", wait_seconds=wait_seconds),
+            closing(Pins(self._layout, name)) as pins,
+            self.pinning(pins),
+        ):
+            yield
+
+    @contextmanager
+    def pinning(self, pins: Pins) -> Iterator[None]:
+        """Pin every segment that is written meanwhile."""
+        self._pins = pins
+        try:
+            yield
+        finally:
+            self._pins = None
 
     def pin(self, entry: EntryRecord) -> None:
         """Keep an entry's segments from gc while the lease is held; whether they are there is to be looked at after."""
@@ -121,7 +131,7 @@ class Namespace(SealedFiles):
         place: ChunkPlace,
         codec: Codec | None = None,
     ) -> SealedSegment:
-        """Encrypt tokens [start, end) of a prefix out of the engine's memory; nothing is written yet.
+        """Prepare tokens [start, end) of a prefix to be encrypted out of the engine's memory as they are written.
 
         Args:
             fingerprint, shape, block_size: of the model.
@@ -131,7 +141,7 @@ class Namespace(SealedFiles):
             end: end of a block, or of the prefix.
             pieces: how the tokens went through the model.
             cost: what computing them took.
-            place: where each run of keys or values lies; read at once and not kept.
+            place: where each run of keys or values lies; asked by `write_segment`, with a codec here.
             codec: makes the chunks smaller; None stores them as they are.
         """
         first, last = start // block_size, -(-end // block_size)
@@ -152,14 +162,14 @@ class Namespace(SealedFiles):
         return self.seal(manifest, place, codec)
 
     def seal(self, manifest: Manifest, place: ChunkPlace, codec: Codec | None = None) -> SealedSegment:
-        """Encrypt what a manifest describes; nothing is written yet."""
+        """Prepare what a manifest describes to be encrypted; nothing is written yet."""
         return seal_segment(manifest, self._keys.id_key, place, codec)
 
     def write_segment(self, segment: SealedSegment) -> StretchRef:
-        """Write a sealed segment. Until an entry names it, it is garbage; gc spares it if the lease is held."""
+        """Encrypt and write a segment. Until an entry names it, it is garbage; gc spares it if the lease is held."""
         if self._pins is not None:
             self._pins.add([segment.ident])
-        write_durably(self._layout, self._layout.file("segments", segment.ident), segment.parts)
+        write_durably(self._layout, self._layout.file("segments", segment.ident), segment.take_parts())
         first = segment.manifest.first_token // segment.manifest.block_size
         return StretchRef(segment.ident, segment.data_key, first, first + len(segment.manifest.block_hashes))
 

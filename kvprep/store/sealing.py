@@ -1,16 +1,21 @@
-"""A segment is made: keys and values out of the engine's memory, sealed and ready to be written.
+"""A segment is made: keys and values out of the engine's memory, sealed piece by piece as they are written.
+
+A sealed copy never exists whole in memory; with a codec, the encoded chunks do, since the manifest tells their sizes
+before the first of them is written.
 
 Source: docs/format.md, "Segment" and "Block order".
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from blake3 import blake3
 
 from kvprep.errors import IntegrityError
 from kvprep.hashing import key_commitment, keyed_id
 from kvprep.store.crypto import TAG_BYTES, Cipher, new_key
-from kvprep.store.envelope import FOOTER, footer
+from kvprep.store.envelope import FOOTER, Ending
 from kvprep.store.layout import FORMAT_VERSION
 from kvprep.store.manifest import Chunk, Manifest, chunks_of, manifest_to_bytes
 from kvprep.store.segment import (
@@ -26,25 +31,39 @@ from kvprep.store.segment import (
 from kvprep.types import Buffer, SegmentId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SealedSegment:
-    """A segment ready to be written."""
+    """A segment on its way out of the engine's memory: named, and sealed while its parts are taken."""
 
     ident: SegmentId
     data_key: bytes = field(repr=False)
     manifest: Manifest
-    parts: tuple[Buffer, ...] = field(repr=False)
+    num_bytes: int
+    """Size of the file."""
+    _parts: Iterator[Buffer] | None = field(repr=False)
 
-    @property
-    def num_bytes(self) -> int:
-        """Size of the file."""
-        return sum(len(part) for part in self.parts)
+    def take_parts(self) -> Iterator[Buffer]:
+        """Seal, and give the file's bytes in order. Each part is valid until the next one is asked for.
+
+        Raises:
+            RuntimeError: they were taken before. The engine's memory may hold other numbers by now, and two texts under
+                one key and nonce give both away.
+        """
+        parts, self._parts = self._parts, None
+        if parts is None:
+            raise RuntimeError("a segment can be sealed once only")
+        return parts
 
 
 def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace, codec: Codec | None = None) -> SealedSegment:
-    """Encrypt a stretch out of the engine's memory under a fresh data key, first made smaller by a codec if given.
+    """Prepare a stretch in the engine's memory to be encrypted under a fresh data key.
 
-    Reads `place` chunk by chunk and keeps no view of it.
+    Args:
+        manifest: what it is.
+        id_key: names it.
+        place: its bytes, asked for chunk by chunk in file order, each once, while the parts are taken; with a codec
+            before that. A run need not be valid any more when the next one is asked for.
+        codec: makes chunks smaller.
     """
     if codec is not None:
         manifest, place = _encoded(manifest, place, codec)
@@ -56,49 +75,62 @@ def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace, codec: Co
     body = manifest_to_bytes(manifest)
     if len(body) > MAX_MANIFEST_BYTES:
         raise IntegrityError("segment: manifest too large")
-    header, offsets = _header(ident, commitment, len(body) + TAG_BYTES, chunks)
+    header, offsets, num_bytes = _header(ident, commitment, len(body) + TAG_BYTES, chunks)
     root = blake3(header + body).digest()
     sealed_manifest = cipher.seal(0, body, header)
-    padding = offsets[0] - len(header) - len(sealed_manifest) if chunks else 0
-    area, digests = _seal_chunks(cipher, root, chunks, offsets, place)
-    parts: list[Buffer] = [header, sealed_manifest, bytes(padding), area, digests]
-    return SealedSegment(ident, data_key, manifest, (*parts, footer(parts)))
+    padding = bytes(offsets[0] - len(header) - len(sealed_manifest))
+    sealed_chunks = _seal_chunks(cipher, root, chunks, offsets, place)
+    return SealedSegment(ident, data_key, manifest, num_bytes, _parts(header, sealed_manifest, padding, sealed_chunks))
 
 
 def _encoded(manifest: Manifest, place: ChunkPlace, codec: Codec) -> tuple[Manifest, ChunkPlace]:
     """Encode all chunks, whose sizes the manifest must tell before the first is sealed."""
     encoded: dict[tuple[int, int, int, int, int], Buffer] = {}
-    sizes = []
     for chunk in chunks_of(manifest):
         data = place(*chunk.place)
         fewer = codec.encode(data, manifest.shape.dtype)
-        if fewer is not None:
-            encoded[chunk.place] = fewer
-        sizes.append(chunk.num_bytes if fewer is None else len(fewer))
+        encoded[chunk.place] = bytes(data) if fewer is None else fewer
 
     def placed(*where: int) -> memoryview:
-        return memoryview(encoded.pop(where)) if where in encoded else place(*where)
+        return memoryview(encoded.pop(where))
 
-    return replace(manifest, codec=codec.name, stored_bytes=tuple(sizes)), placed
+    sizes = tuple(len(data) for data in encoded.values())
+    return replace(manifest, codec=codec.name, stored_bytes=sizes), placed
+
+
+def _parts(
+    header: bytes, sealed_manifest: bytes, padding: bytes, chunks: Iterator[tuple[Buffer, bytes]]
+) -> Iterator[Buffer]:
+    """Give a file's parts, its chunks with their digests given; the digest table and the footer come out of them."""
+    ending, digests = Ending(), bytearray()
+    yield from map(ending.after, (header, sealed_manifest, padding))
+    for sealed, digest in chunks:
+        digests += digest
+        yield ending.after(sealed)
+    yield ending.after(digests)
+    yield ending.footer()
 
 
 def _seal_chunks(
     cipher: Cipher, root: bytes, chunks: list[Chunk], offsets: list[int], place: ChunkPlace
-) -> tuple[bytearray, bytes]:
-    first = offsets[0]
-    area = bytearray(offsets[-1] - first)
-    view, digests = memoryview(area), bytearray()
-    for index, chunk in enumerate(chunks):
-        start = offsets[index] - first
-        target = view[start : start + chunk.stored_bytes + TAG_BYTES]
+) -> Iterator[tuple[Buffer, bytes]]:
+    """Give each chunk, sealed and padded up to the next, and its digest; all in the same memory."""
+    sizes = [end - start for start, end in pairwise(offsets)]
+    area = memoryview(bytearray(max(sizes)))
+    for index, (chunk, size) in enumerate(zip(chunks, sizes, strict=True)):
+        end = chunk.stored_bytes + TAG_BYTES
+        target = area[:end]
         cipher.seal_into(index + 1, place(*chunk.place), associated_data(root, index, len(chunks)), target)
-        digests += blake3(target).digest()
-    return area, bytes(digests)
+        area[end:size] = bytes(size - end)
+        yield area[:size], blake3(target).digest()
 
 
-def _header(ident: SegmentId, commitment: bytes, manifest_bytes: int, chunks: list[Chunk]) -> tuple[bytes, list[int]]:
+def _header(
+    ident: SegmentId, commitment: bytes, manifest_bytes: int, chunks: list[Chunk]
+) -> tuple[bytes, list[int], int]:
+    """Give the header, the offsets of the chunks and their end, and the size of the file."""
     offsets = chunk_offsets(HEADER.size + manifest_bytes, chunks)
     total = offsets[-1] + DIGEST_BYTES * len(chunks) + FOOTER.size
     numbers = (offsets[0], offsets[-1], total, 0)
     header = HEADER.pack(SEGMENT_MAGIC, FORMAT_VERSION, 0, manifest_bytes, len(chunks), 0, ident, commitment, *numbers)
-    return header, offsets
+    return header, offsets, total

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from kvprep.errors import (
 )
 from kvprep.hashing import block_hashes, block_root
 from kvprep.store.envelope import FOOTER
-from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for
+from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for, chunks_of
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import SegmentReader
 from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
@@ -45,7 +46,9 @@ def manifest_of(count: int, shape: CacheShape, *, first_block: int = 0, chunk_to
 
 def write(folder: Path, sealed: SealedSegment) -> Path:
     path = folder / f"{sealed.ident.hex()}.kvs"
-    path.write_bytes(b"".join(sealed.parts))
+    with path.open("wb") as file:
+        for part in sealed.take_parts():
+            file.write(part)
     return path
 
 
@@ -188,11 +191,11 @@ def test_two_sealings_share_neither_key_nor_name() -> None:
 def test_a_swapped_segment_is_refused(tiny: tuple[Path, SealedSegment, Memory], tmp_path: Path) -> None:
     path, sealed, memory = tiny
     other = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
-    path.write_bytes(b"".join(other.parts))
+    renamed = path.with_name(f"{'0' * 64}.kvs")
+    renamed.write_bytes(path.read_bytes())
+    write(tmp_path, other).replace(path)
     with pytest.raises(IntegrityError):
         reader(path, sealed)
-    renamed = path.with_name(f"{'0' * 64}.kvs")
-    renamed.write_bytes(b"".join(sealed.parts))
     with pytest.raises(IntegrityError, match="another segment"):
         reader(renamed, sealed)
 
@@ -226,13 +229,40 @@ def test_a_chunk_is_at_most_256_kib_of_whole_blocks(dim: int, expected: int) -> 
     assert chosen == BLOCK or chosen * dim * 2 <= CHUNK_BYTES
 
 
-def test_a_segment_keeps_no_hold_of_the_engines_memory() -> None:
-    memory = Memory(TINY, 70, seed=1)
-    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
-    before = b"".join(sealed.parts)
-    for run in memory.runs.values():
-        run[:] = 0
-    assert b"".join(sealed.parts) == before
+def test_a_segment_is_sealed_once() -> None:
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, Memory(TINY, 70, seed=1).place)
+    assert sum(len(part) for part in sealed.take_parts()) == sealed.num_bytes
+    with pytest.raises(RuntimeError, match="once"):
+        sealed.take_parts()
+
+
+@pytest.mark.parametrize("codec", [None, Lossless()])
+def test_each_run_is_asked_for_once_in_file_order_and_only_one_is_held(tmp_path: Path, codec: Lossless | None) -> None:
+    memory, asked, shown = with_few_exponents(Memory(SHAPE, 200, seed=2)), [], memoryview(bytearray(64 * 64))
+
+    def place(*where: int) -> memoryview:
+        asked.append(where)
+        run = memory.place(*where)
+        shown[: len(run)] = run
+        return shown[: len(run)]
+
+    manifest = manifest_of(200, SHAPE)
+    sealed = seal_segment(manifest, ID_KEY, place, codec)
+    path = write(tmp_path, sealed)
+    assert asked == [chunk.place for chunk in chunks_of(manifest)]
+    assert load(path, sealed, 200) == memory.first(200)
+
+
+def test_sealing_takes_memory_for_one_chunk_not_for_the_segment(tmp_path: Path) -> None:
+    shape = CacheShape((LayerShape(2, 64, 64),) * 16, "bfloat16")
+    memory = Memory(shape, 512, seed=1)
+    sealed = seal_segment(manifest_of(512, shape, chunk_tokens=512), ID_KEY, memory.place)
+    tracemalloc.start()
+    write(tmp_path, sealed)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sealed.num_bytes > 4 << 20
+    assert peak < 2 * 512 * 64 * 2
 
 
 class Odd(Lossless):
