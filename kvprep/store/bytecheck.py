@@ -13,9 +13,9 @@ from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.findings import COLLECT, INGEST, REINGEST, RESTORE_KEYS, Tally
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
-from kvprep.types import DocumentId, EntryId, NamespaceId
+from kvprep.types import DocumentId, EntryId, NamespaceId, SegmentId
 
-_RESTORE_STATE = "Put the newest copy of the folder namespaces/ back."
+RESTORE_STATE = "Put the newest copy of the folder namespaces/ back."
 
 
 def open_namespaces(store: Store, tally: Tally) -> list[Namespace]:
@@ -30,7 +30,7 @@ def open_namespaces(store: Store, tally: Tally) -> list[Namespace]:
         try:
             namespace = store.open_namespace(ident)
         except IntegrityError as error:
-            tally.failed(subject, error, _RESTORE_STATE)
+            tally.failed(subject, error, RESTORE_STATE)
             continue
         if namespace is None and layout.file("keys", ident).exists():
             tally.info(subject, "missing: the making of the namespace was cut short", "Nothing to do.")
@@ -57,29 +57,26 @@ def _wrapped(paths: Iterable[Path]) -> Iterator[NamespaceId]:
                 yield from _idents([path])
 
 
-def check_namespace(namespace: Namespace, tally: Tally) -> "NamespaceCheck":
-    """Open everything in a namespace."""
-    check = NamespaceCheck(namespace, tally)
-    check.documents()
-    check.entries()
-    return check
-
-
 class NamespaceCheck:
-    """One namespace under the lens; afterwards `files` and `segments` are what was found to belong to it."""
+    """One namespace under the lens; afterwards `files` and `stretches` are what was found to belong to it."""
 
     def __init__(self, namespace: Namespace, tally: Tally) -> None:
         """Look at nothing yet."""
-        self._namespace, self._tally = namespace, tally
+        self.namespace, self._tally = namespace, tally
         self._layout = namespace.store.layout
         self.files: set[Path] = set()
-        self.segments: set[Path] = set()
+        self.stretches: dict[SegmentId, list[tuple[EntryId, StretchRef]]] = {}
+        """Who names each segment."""
+
+    def owns(self, kind: str, path: Path) -> bool:
+        """Tell whether a file of `entries` or `documents` belongs to the namespace."""
+        return path in self.files or self.namespace.is_file_of(kind, path)
 
     def documents(self) -> None:
         """Open every document and hash its text."""
         for _, ident, subject in self._each("documents"):
             try:
-                document = self._namespace.document_by_id(DocumentId(ident))
+                document = self.namespace.document_by_id(DocumentId(ident))
             except IntegrityError as error:
                 self._tally.failed(subject, error, REINGEST)
                 continue
@@ -90,30 +87,37 @@ class NamespaceCheck:
                 self._tally.error(subject, "its text has another hash than its name", REINGEST)
 
     def entries(self) -> None:
-        """Open every entry, and every segment that it names."""
+        """Open every entry, and the manifest of every segment that it names."""
         for path, ident, subject in self._each("entries"):
             try:
-                entry = self._namespace.entry(EntryId(ident))
+                entry = self._opened(EntryId(ident))
             except IntegrityError as error:
                 self._tally.failed(subject, error, REINGEST)
                 continue
             if entry is not None:
-                self._check_entry(entry, subject)
+                self._check_entry(EntryId(ident), entry, subject)
             elif path.exists():
                 self._tally.error(subject, "was removed before, and an old copy put back", COLLECT)
 
+    def _opened(self, ident: EntryId) -> EntryRecord | None:
+        entry = self.namespace.entry(ident)
+        if entry is None:
+            with self.namespace.store.commit_lock():  # it may have been removed and put anew between two looks at it
+                entry = self.namespace.entry(ident)
+        return entry
+
     def _each(self, kind: str) -> Iterator[tuple[Path, bytes, str]]:
-        for path in self._namespace.files(kind):
+        for path in self.namespace.files(kind):
             self.files.add(path)
             subject = self._layout.relative(path)
             if not self._tally.is_damaged(subject):
                 yield path, bytes.fromhex(path.stem), subject
 
-    def _check_entry(self, entry: EntryRecord, subject: str) -> None:
-        if entry.generation > self._namespace.state().generation:
-            self._tally.error(subject, "newer than its namespace, of which an older copy was put back", _RESTORE_STATE)
+    def _check_entry(self, ident: EntryId, entry: EntryRecord, subject: str) -> None:
+        if entry.generation > self.namespace.state().generation:
+            self._tally.error(subject, "newer than its namespace, of which an older copy was put back", RESTORE_STATE)
         try:
-            if self._namespace.document(entry.document) is None:
+            if self.namespace.document(entry.document) is None and self.namespace.entry(ident) is not None:
                 self._tally.error(subject, "its document is missing", INGEST)
         except IntegrityError:
             pass  # named where documents are looked at
@@ -122,22 +126,55 @@ class NamespaceCheck:
             if stretch.first_block != last:
                 self._tally.error(subject, f"no segment holds block {last}", REINGEST)
             last = stretch.last_block
-            self._check_segment(stretch, entry, subject)
         if last != -(-entry.num_tokens // entry.block_size):
             self._tally.error(subject, f"no segment holds block {last}", REINGEST)
+        self._check_manifests(ident, entry)
 
-    def _check_segment(self, stretch: StretchRef, entry: EntryRecord, subject: str) -> None:
-        path = self._layout.file("segments", stretch.segment)
-        name = self._layout.relative(path)
-        seen = path in self.segments
-        self.segments.add(path)
+    def _check_manifests(self, ident: EntryId, entry: EntryRecord) -> None:
+        for stretch in entry.stretches:
+            if not self._agrees(ident, stretch, entry):
+                current = self.namespace.entry(ident)
+                if current is not None:  # gc let it name other segments while this looked on
+                    self._check_manifests(ident, current)
+                return
+
+    def _agrees(self, ident: EntryId, stretch: StretchRef, entry: EntryRecord) -> bool:
+        """Compare a segment's manifest with the entry; False where the entry names that segment no more."""
+        name = self._layout.relative(self._layout.file("segments", stretch.segment))
         try:
-            with self._namespace.open_segment(stretch, entry) as reader:
-                if not seen:
-                    self._tally.checked["chunks"] += reader.check()
+            self.namespace.open_segment(stretch, entry).close()
         except DanglingEntry:
-            if not (self._layout.root / subject).exists():
-                return  # entry and segment were removed while this looked on
-            self._tally.error(name, f"missing, and needed by {subject}", INGEST)
+            if not self._still_names(ident, stretch):
+                return False
+            path = self._layout.relative(self._layout.file("entries", ident))
+            self._tally.error(name, f"missing, and needed by {path}", INGEST)
         except IntegrityError as error:
             self._tally.failed(name, error, REINGEST)
+        self.stretches.setdefault(stretch.segment, []).append((ident, stretch))
+        return True
+
+    def _still_names(self, ident: EntryId, stretch: StretchRef) -> bool:
+        with self.namespace.store.commit_lock():
+            entry = self.namespace.entry(ident)
+        return entry is not None and any(s.segment == stretch.segment for s in entry.stretches)
+
+    def contents(self, segment: SegmentId) -> None:
+        """Read a segment whole, with an entry that names it."""
+        path = self._layout.file("segments", segment)
+        subject = self._layout.relative(path)
+        if self._tally.is_damaged(subject):
+            return
+        for ident, stretch in self.stretches[segment]:
+            try:
+                entry = self.namespace.entry(ident)
+                if entry is None or stretch not in entry.stretches:
+                    continue
+                with self.namespace.open_segment(stretch, entry) as reader:
+                    self._tally.checked["chunks"] += reader.check()
+                self._tally.checked["bytes"] += path.stat().st_size
+                return
+            except (DanglingEntry, FileNotFoundError):
+                continue  # gone with its entry, a moment ago; what is missing has been named before
+            except IntegrityError as error:
+                self._tally.failed(subject, error, REINGEST)
+                return

@@ -23,6 +23,8 @@ class Level(StrEnum):
     """The checksum of every file. Needs no key."""
     BYTES = "bytes"
     """Everything opens, authenticates and agrees; the index equals a rebuild."""
+    DEEP = "deep"
+    """A sample of entries is computed afresh: the same bits, and the same tokens after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,12 @@ class VerifyReport:
     level: Level
     findings: tuple[Finding, ...]
     checked: Mapping[str, int]
-    """How many of each were looked at: keys, namespaces, entries, documents, segments, chunks, rows."""
+    """How many of each were looked at: keys, namespaces, entries, documents, segments, rows; bytes and chunks that were
+    read, signatures, and entries that were replayed."""
+    recent: int = 0
+    """Segments or entries that were passed over, since they were found sound not long ago."""
+    left: int = 0
+    """Those that are due, and that sample or time did not reach."""
 
     @property
     def ok(self) -> bool:
@@ -47,6 +54,7 @@ class Tally:
         """Begin with nothing."""
         self.checked: Counter[str] = Counter()
         self.findings: list[Finding] = []
+        self.recent = self.left = 0
         self._damaged: set[str] = set()
 
     def error(self, subject: str, problem: str, remedy: str) -> None:
@@ -71,4 +79,4 @@ class Tally:
         """Close the books. To have looked at nothing proves nothing, so it is an error."""
         if not sum(self.checked.values()):
             self.error(".", "nothing was checked", "Name the right store with --store.")
-        return VerifyReport(level, tuple(self.findings), dict(self.checked))
+        return VerifyReport(level, tuple(self.findings), dict(self.checked), self.recent, self.left)

@@ -4,15 +4,16 @@ Source: docs/format.md, "Order of writes".
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvprep.errors import IntegrityError, PolicyDenied, StoreFull, StoreLocked, UnsupportedFormat
 from kvprep.store.layout import Layout, disk_errors, is_left_behind, sync_folder, unlink_left_behind
 from kvprep.store.lock import exclusive
+from kvprep.store.namespace import Namespace
 from kvprep.store.needs import Needs, Use
-from kvprep.store.pins import forget_stale, pinned
+from kvprep.store.pins import Pins, forget_stale, pinned
 from kvprep.store.reseal import no_codec, reseal
 from kvprep.store.segment import FindCodec
 from kvprep.store.store import Store
@@ -60,19 +61,19 @@ def collect(store: Store, *, dry_run: bool, now: float, find_codec: FindCodec = 
         StoreLocked: another gc is running.
         IntegrityError: a namespace does not open.
     """
-    with nullcontext() if dry_run else _alone(store.layout):
-        collection = _Collection(store, now, live_pins_only=dry_run)
-        if dry_run:
-            return collection.planned()
-        return collection.carry_out(find_codec)
+    if dry_run:
+        return _Collection(store, now, live_pins_only=True).planned()
+    with _alone(store.layout) as pins:
+        return _Collection(store, now, live_pins_only=False).carry_out(find_codec, pins)
 
 
 @contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _alone(layout: Layout) -> Iterator[Pins]:
     try:
         with exclusive(layout.root / "locks" / "gc.lock", wait_seconds=0):
             forget_stale(layout)
-            yield
+            with closing(Pins(layout, "gc")) as pins:
+                yield pins
     except StoreLocked as error:
         raise StoreLocked(str(error), hint="Another gc is running; run this one when it has ended.") from error
 
@@ -127,13 +128,14 @@ class _Collection:
             unreadable=self._unreadable,
         )
 
-    def carry_out(self, find_codec: FindCodec) -> Collected:
+    def carry_out(self, find_codec: FindCodec, pins: Pins) -> Collected:
         """Remove; what frees room comes before what needs some."""
         planned = self.planned()
         entries = sum(needs.namespace.remove(needs.dead, still=needs.is_dead).entries for needs in self._needs)
         segments = self._unlink(self._garbage)
         temporary = [path for path in self._temporary if unlink_left_behind(path)]
-        resealed = self._unlink([self._file(use) for needs, use in self._to_reseal if _moved(needs, use, find_codec)])
+        moved = [self._file(use) for needs, use in self._to_reseal if _moved(needs.namespace, use, find_codec, pins)]
+        resealed = self._unlink(moved)
         return replace(
             planned,
             segments=len(segments),
@@ -159,10 +161,11 @@ class _Collection:
         return removed
 
 
-def _moved(needs: Needs, use: Use, find_codec: FindCodec) -> bool:
+def _moved(namespace: Namespace, use: Use, find_codec: FindCodec, pins: Pins) -> bool:
     """Re-seal a segment; where that cannot be, leave it as it is."""
     try:
-        return reseal(needs.namespace, use, find_codec)
+        with namespace.pinning(pins):
+            return reseal(namespace, use, find_codec)
     except (IntegrityError, UnsupportedFormat, PolicyDenied, StoreFull):
         return False
 

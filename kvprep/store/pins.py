@@ -3,6 +3,7 @@
 Who holds a namespace's lease pins a segment before writing it, and one that was found before looking whether it is
 still there. gc forgets pins at its beginning only, those of ingests that have ended; it reads them again, under
 the commit lock, right before it removes anything. So whatever was pinned since gc began stays, and no clock is asked.
+gc pins what it writes itself, so that nobody takes it for an orphan.
 
 Source: docs/format.md, "Order of writes".
 """
@@ -15,17 +16,17 @@ from pathlib import Path
 
 from kvprep.errors import StoreFull
 from kvprep.store.layout import FREE_SPACE, Layout, disk_errors, lock_at_once
-from kvprep.types import NamespaceId, SegmentId
+from kvprep.types import SegmentId
 
 _ID_BYTES = 32
 
 
 class Pins:
-    """The pins of one ingest. Its file is locked as long as the ingest lives, so that a dead one's are told."""
+    """The pins of one ingest, or of gc. Its file is locked as long as that lives, so that a dead one's are told."""
 
-    def __init__(self, layout: Layout, namespace: NamespaceId) -> None:
-        """Open the namespace's file of pins, made where it is missing."""
-        self._path = layout.root / "locks" / f"{namespace.hex()}.pins"
+    def __init__(self, layout: Layout, name: str) -> None:
+        """Open a file of pins, made where it is missing. The caller is the only one who writes to it."""
+        self._path = layout.root / "locks" / f"{name}.pins"
         with disk_errors(self._path):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)

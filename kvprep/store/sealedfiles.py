@@ -180,15 +180,17 @@ class SealedFiles:
     # All files
 
     def files(self, kind: str) -> Iterator[Path]:
-        """Files of `entries` or `documents` that are sealed for this namespace, by their key commitment."""
-        for path in self._layout.all_files(kind):
-            try:
-                with open(path, "rb") as file:
-                    header = file.read(envelope.HEADER.size)
-            except FileNotFoundError:
-                continue  # removed since it was listed
-            if len(header) == envelope.HEADER.size and envelope.is_for(header, kind[0], self._keys.entry_key):
-                yield path
+        """Files of `entries` or `documents` that are sealed for this namespace."""
+        yield from (path for path in self._layout.all_files(kind) if self.is_file_of(kind, path))
+
+    def is_file_of(self, kind: str, path: Path) -> bool:
+        """Tell from its key commitment whether a file of `entries` or `documents` is sealed for this namespace."""
+        try:
+            with open(path, "rb") as file:
+                header = file.read(envelope.HEADER.size)
+        except FileNotFoundError:
+            return False  # removed since it was listed
+        return len(header) == envelope.HEADER.size and envelope.is_for(header, kind[0], self._keys.entry_key)
 
     def all_entries(self) -> Iterator[tuple[EntryId, EntryRecord]]:
         """Every entry that opens and has not been removed; damaged files are left out (verify names them)."""

@@ -3,60 +3,103 @@
 Source: docs/format.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kvprep.errors import WrongKey
-from kvprep.store.bytecheck import NamespaceCheck, check_namespace, open_namespaces
-from kvprep.store.filecheck import REMEDIES, check_files
+from kvprep.store.bytecheck import NamespaceCheck, open_namespaces
+from kvprep.store.checklog import CheckLog
+from kvprep.store.filecheck import REMEDIES, check_contents, check_files
 from kvprep.store.findings import COLLECT, RESTORE_KEYS, Level, Tally, VerifyReport
 from kvprep.store.indexcheck import check_index
 from kvprep.store.layout import Layout
+from kvprep.store.pins import pinned
+from kvprep.store.scrub import Effort, Scrub
 from kvprep.store.store import Store
-from kvprep.types import Finding, Severity
+from kvprep.types import Finding, SegmentId, Severity
 
-__all__ = ["Level", "VerifyReport", "verify", "verify_sealed"]
+__all__ = ["EVERYTHING", "Effort", "Level", "VerifyReport", "verify", "verify_sealed"]
+
+CHECK_LOG = "checks.sqlite"
 
 
-def verify_sealed(layout: Layout, level: Level) -> VerifyReport:
+EVERYTHING = Effort()
+
+
+def verify_sealed(layout: Layout, level: Level, *, effort: Effort = EVERYTHING) -> VerifyReport:
     """Check what needs no key: `Level.STRUCTURE` or `Level.CHECKSUM`. Damaged key slots are findings like any other."""
-    if level is Level.BYTES:
-        raise ValueError("level bytes needs an open store")
+    if level in (Level.BYTES, Level.DEEP):
+        raise ValueError(f"level {level} needs an open store")
     tally = Tally()
-    check_files(layout, level, tally)
+    segments = check_files(layout, level, tally)
+    if level is Level.CHECKSUM:
+        paths = {layout.relative(path): path for path in segments}
+        for subject in _due(layout, level, effort, tally, paths):
+            check_contents(layout, "segments", paths[subject], tally)
     return tally.report(level)
 
 
-def verify(store: Store, *, level: Level = Level.BYTES, namespaces: Iterable[str] | None = None) -> VerifyReport:
-    """Check a store.
+def verify(
+    store: Store,
+    *,
+    level: Level = Level.BYTES,
+    namespaces: Iterable[str] | None = None,
+    effort: Effort = EVERYTHING,
+) -> VerifyReport:
+    """Check a store; what other processes do to it meanwhile is no finding.
 
     Args:
-        store: open; nothing in it is changed.
-        level: how deep.
+        store: open; nothing in it is changed, but for the log of when each segment was checked last.
+        level: how deep; at most `Level.BYTES`.
         namespaces: names of those to open, None for all. Orphans are looked for only among all.
+        effort: which segments are read; everything else is looked at in every run.
 
     Raises:
         WrongKey: a key slot or the keys of a namespace are damaged.
         NotFound: no namespace of a name.
         IntegrityError: a namespace asked for by name does not open.
     """
+    if level is Level.DEEP:
+        raise ValueError("level deep needs a model")
     if level is not Level.BYTES:
-        return verify_sealed(store.layout, level)
-    tally = Tally()
-    check_files(store.layout, Level.CHECKSUM, tally)
-    _refuse_damaged_keys(tally)
+        return verify_sealed(store.layout, level, effort=effort)
+    tally, layout = Tally(), store.layout
     # Listed before namespaces are opened: what is written meanwhile is nobody's only because it was not looked for.
-    listed = {kind: list(store.layout.all_files(kind)) for kind in ("documents", "entries", "segments")}
+    listed = {kind: list(layout.all_files(kind)) for kind in ("documents", "entries", "segments")}
+    in_use = pinned(layout, live_only=True)
+    check_files(layout, Level.CHECKSUM, tally)
+    _refuse_damaged_keys(tally)
     if namespaces is None:
         opened = open_namespaces(store, tally)
     else:
         opened = [store.namespace(name) for name in namespaces]
-    checks = [check_namespace(namespace, tally) for namespace in opened]
-    for namespace in opened:
-        check_index(namespace, tally)
+    checks = [NamespaceCheck(namespace, tally) for namespace in opened]
+    for check in checks:
+        check.documents()
+        check.entries()
+        check_index(check.namespace, tally)
+    _check_contents(layout, checks, effort, tally)
     if namespaces is None and not any(f.subject.startswith("namespaces/") for f in _errors(tally)):
-        _check_unclaimed(store.layout, listed, checks, tally)
+        _check_unclaimed(layout, listed, checks, tally)
+        _check_orphans(layout, listed["segments"], checks, in_use, tally)
     return tally.report(level)
+
+
+def _check_contents(layout: Layout, checks: list[NamespaceCheck], effort: Effort, tally: Tally) -> None:
+    """Read the segments that entries name."""
+    owners = {
+        layout.relative(layout.file("segments", segment)): (check, segment)
+        for check in checks
+        for segment in check.stretches
+    }
+    for subject in _due(layout, Level.BYTES, effort, tally, owners):
+        check, segment = owners[subject]
+        check.contents(segment)
+
+
+def _due(layout: Layout, level: Level, effort: Effort, tally: Tally, subjects: Iterable[str]) -> Iterator[str]:
+    with CheckLog(layout.root / CHECK_LOG, level) as log:
+        yield from Scrub(effort, log, tally).over(sorted(subjects))
 
 
 def _errors(tally: Tally) -> list[Finding]:
@@ -70,13 +113,24 @@ def _refuse_damaged_keys(tally: Tally) -> None:
 
 
 def _check_unclaimed(layout: Layout, listed: dict[str, list[Path]], checks: list[NamespaceCheck], tally: Tally) -> None:
-    """Find files that belong to no namespace, and segments that no entry names."""
-    claimed = {path for check in checks for path in check.files}
+    """Find files that belong to no namespace."""
     for kind in ("documents", "entries"):
         for path in listed[kind]:
-            if path not in claimed and path.exists():
+            # One that is not among those that were found may have been removed and put anew since.
+            if not any(check.owns(kind, path) for check in checks) and path.exists():
                 tally.error(layout.relative(path), "belongs to no namespace of this store", REMEDIES[kind])
-    named = {path for check in checks for path in check.segments}
-    for path in listed["segments"]:
-        if path not in named and path.exists():
+
+
+def _check_orphans(
+    layout: Layout, segments: list[Path], checks: list[NamespaceCheck], in_use: set[SegmentId], tally: Tally
+) -> None:
+    """Find segments that no entry names, and that nobody was about to name.
+
+    Args:
+        segments: listed before `in_use` was read, and that before the entries.
+    """
+    needed = {segment.hex() for segment in in_use.union(*(check.stretches for check in checks))}
+    for path in segments:
+        if path.stem not in needed and path.exists():
             tally.info(layout.relative(path), "orphan: no entry names it", COLLECT)
+            check_contents(layout, "segments", path, tally)
