@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvprep.prefill.models import BLOCK_SIZE as ENGINE_BLOCK_SIZE
-from kvprep.store import crypto, envelope, keys, layout, manifest, segment
+from kvprep.store import crypto, envelope, keyfile, layout, manifest, segment
 
 FORMAT = (Path(__file__).resolve().parent.parent / "docs" / "format.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\d+|…) \| (\d+|body|…|32 each|64 \+ 16 \+ 8) \| (.*) \|$", re.MULTILINE)
@@ -73,4 +73,4 @@ def test_store_toml_and_folders() -> None:
 
 def test_the_key_files_line() -> None:
     assert "`KVPREP-KEY-1 <64 hex>`" in section("Keys")
-    assert keys._KEY_FILE.pattern.count(b"KVPREP-KEY-1") == 1
+    assert keyfile._KEY_FILE.pattern.count(b"KVPREP-KEY-1") == 1

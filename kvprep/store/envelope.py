@@ -33,11 +33,18 @@ class Sealed:
     tail: bytes
 
 
-def seal(kind: str, key: bytes, ident: bytes, facts: dict[str, Any], tail: bytes = b"") -> bytes:
-    """Seal facts and tail under `key` for the file named `ident` (32 bytes)."""
+def seal(
+    kind: str, key: bytes, ident: bytes, facts: dict[str, Any], tail: bytes = b"", *, salt: bytes | None = None
+) -> bytes:
+    """Seal facts and tail under `key` for the file named `ident` (32 bytes).
+
+    Args:
+        kind, key, ident, facts, tail: what, under which key, and where.
+        salt: 32 random bytes that no other file has, where `key` was made with them; None draws them.
+    """
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     body = struct.pack("<I", len(text)) + text + tail
-    salt = secrets.token_bytes(32)
+    salt = salt or secrets.token_bytes(32)
     file_key = derive_key(key, f"file {kind}", salt=salt)
     magic = MAGIC + kind.encode()
     header = HEADER.pack(magic, FORMAT_VERSION, 0, len(body) + TAG_BYTES, 0, salt, key_commitment(file_key))
@@ -121,6 +128,11 @@ def check_version(version: int, *, subject: str) -> None:
             f"{subject}: format version {version}; this kvprep knows {FORMAT_VERSION}",
             hint="Use the kvprep that wrote it.",
         )
+
+
+def salt_of(data: Buffer) -> bytes:
+    """Give the salt (32 bytes) in the header of a sealed file."""
+    return bytes(HEADER.unpack(memoryview(data)[: HEADER.size])[5])
 
 
 def is_for(data: Buffer, kind: str, key: bytes) -> bool:

@@ -4,6 +4,18 @@ Source: docs/format.md, "Keys".
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a key is good for, beside opening."""
+
+    READER = "reader"
+    """Signs nothing."""
+    WRITER = "writer"
+    """Signs what it writes; a namespace that wants signatures must trust it."""
+    ADMIN = "admin"
+    """Also signs charters, and adds, removes and rotates keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +35,10 @@ class Holder:
     """Ed25519 private key that signs what the holder writes; empty: it writes nothing that must be signed."""
     admin_seed: bytes = field(default=b"", repr=False)
     """Ed25519 private key behind `admin_public`; empty: it changes no charter."""
+
+    @property
+    def role(self) -> Role:
+        """What its seeds make of it."""
+        if self.admin_seed:
+            return Role.ADMIN
+        return Role.WRITER if self.writer_seed else Role.READER

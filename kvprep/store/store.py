@@ -1,4 +1,4 @@
-"""A store: the folder, its master key, its namespaces."""
+"""A store: the folder, the keys of its holder, its namespaces."""
 
 import re
 from contextlib import AbstractContextManager
@@ -7,10 +7,16 @@ from pathlib import Path
 import platformdirs
 
 from kvprep.errors import ConfigError, NotFound, StoreNotFound
-from kvprep.store import keys, layout, remembered
+from kvprep.store import layout, remembered
+from kvprep.store.audit import system_user
 from kvprep.store.database import Index
+from kvprep.store.holder import Holder
+from kvprep.store.keyfile import read_key_file, write_key_file
+from kvprep.store.keyring import Keyring, first_slot
+from kvprep.store.keys import NamespaceKeys
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
+from kvprep.store.slots import open_passphrase_slot, open_slot, write_slot
 from kvprep.store.state import new_state, read_state, write_state
 from kvprep.store.usage import Usage
 from kvprep.types import NamespaceId
@@ -31,10 +37,10 @@ def default_key_path(store_id: str) -> Path:
 class Store:
     """An open store; a context manager. Not shared between threads while it changes."""
 
-    def __init__(self, places: layout.Layout, master: bytes) -> None:
+    def __init__(self, places: layout.Layout, keyring: Keyring, principal: str | None = None) -> None:
         """Use `Store.open` or `Store.create`."""
-        self.layout = places
-        self._master = master
+        self.layout, self.keyring = places, keyring
+        self.principal = principal or f"{system_user()}/{keyring.holder.label}"
         self._index: Index | None = None
         self._usage: Usage | None = None
 
@@ -50,28 +56,49 @@ class Store:
         if path.exists() and any(entry.name not in (*layout.FOLDERS, "README") for entry in path.iterdir()):
             raise ConfigError(f"{path}: not an empty folder", hint="Name a new folder with --store.")
         places = layout.create_layout(path)
-        secret = keys.write_key_file((key_file or default_key_path(places.store_id)).expanduser(), places.store_id)
-        master = keys.create_master(places, secret)
+        secret = write_key_file((key_file or default_key_path(places.store_id)).expanduser(), places.store_id)
+        slot = first_slot()
+        write_slot(places, slot, secret)
         layout.write_store_toml(places)
         remembered.remember_store(path, places.store_id)
-        store = cls(places, master)
+        store = cls(places, Keyring(places, slot))
         store.namespace("default", create=True)
         return store
 
     @classmethod
-    def open(cls, path: Path | None = None, *, key_file: Path | None = None) -> "Store":
-        """Open the store at `path` (default: the user's own) with its key file.
+    def open(
+        cls,
+        path: Path | None = None,
+        *,
+        key_file: Path | None = None,
+        passphrase: str | None = None,
+        principal: str | None = None,
+    ) -> "Store":
+        """Open the store at `path` (default: the user's own).
+
+        Args:
+            path: its folder.
+            key_file: opens it; None: the one that `create` made in the user's configuration folder.
+            passphrase: opens it in place of a key file; takes some tenths of a second and 128 MiB.
+            principal: who the audit log says it is; None: the user of the operating system and the key's label.
 
         Raises:
             StoreNotFound: no store there.
-            WrongKey: the key file does not open it.
+            WrongKey: the key file or passphrase does not open it.
         """
         path = (path or default_store_path()).expanduser().absolute()
         places = layout.open_layout(path)
-        secret = keys.read_key_file((key_file or default_key_path(places.store_id)).expanduser())
-        master = keys.open_master(places, secret)
+        if passphrase is not None:
+            slot = open_passphrase_slot(places, passphrase)
+        else:
+            slot = open_slot(places, read_key_file((key_file or default_key_path(places.store_id)).expanduser()))
         remembered.remember_store(path, places.store_id)
-        return cls(places, master)
+        return cls(places, Keyring(places, slot), principal)
+
+    @property
+    def holder(self) -> Holder:
+        """Whose key opened it."""
+        return self.keyring.holder
 
     @property
     def path(self) -> Path:
@@ -105,7 +132,7 @@ class Store:
         """
         if not _NAMESPACE_NAME.fullmatch(name):
             raise ConfigError(f"{name!r}: no name for a namespace", hint="Use letters, digits, '.', '_' and '-'.")
-        opened = self.open_namespace(keys.namespace_id(self._master, name))
+        opened = self.open_namespace(self.keyring.namespace_id(name))
         if opened is None and create:
             opened = self._create_namespace(name)
         if opened is None:
@@ -113,16 +140,9 @@ class Store:
         return opened
 
     def namespaces(self) -> list[Namespace]:
-        """Open every namespace that the master key opens, by name."""
-        found = []
-        for path in self.layout.all_files("namespaces"):
-            try:
-                ident = NamespaceId(bytes.fromhex(path.stem))
-            except ValueError:
-                continue
-            if (opened := self.open_namespace(ident)) is not None:
-                found.append(opened)
-        return sorted(found, key=lambda n: n.name)
+        """Open every namespace that the key opens, by name."""
+        found = (self.open_namespace(ident) for ident in self.keyring.idents())
+        return sorted((namespace for namespace in found if namespace is not None), key=lambda n: n.name)
 
     def open_namespace(self, ident: NamespaceId) -> Namespace | None:
         """Open a namespace by its id; None if the store has no keys of it, or its making was cut short.
@@ -131,7 +151,7 @@ class Store:
             WrongKey: its keys are damaged.
             IntegrityError: its state is damaged, missing, or older than one already seen here.
         """
-        opened = keys.open_namespace_keys(self.layout, self._master, ident)
+        opened = self.keyring.open_namespace(ident)
         if opened is None or self._is_unborn(opened):
             return None
         state = read_state(self.layout, opened)
@@ -141,7 +161,7 @@ class Store:
         remembered.remember_generation(self.layout.store_id, ident, state.generation)
         return Namespace(self, opened)
 
-    def _is_unborn(self, opened: keys.NamespaceKeys) -> bool:
+    def _is_unborn(self, opened: NamespaceKeys) -> bool:
         """Tell a namespace that was killed between its keys and its state from one that has lost its state."""
         if self.layout.file("namespaces", opened.ident).exists():
             return False
@@ -150,11 +170,8 @@ class Store:
 
     def _create_namespace(self, name: str) -> Namespace:
         with self.commit_lock():
-            ident = keys.namespace_id(self._master, name)
-            opened = keys.open_namespace_keys(self.layout, self._master, ident)
-            if opened is None:
-                opened = keys.create_namespace_keys(self.layout, self._master, name)
-            if not self.layout.file("namespaces", ident).exists():
+            opened = self.keyring.open_namespace(self.keyring.namespace_id(name)) or self.keyring.create(name)
+            if not self.layout.file("namespaces", opened.ident).exists():
                 write_state(self.layout, opened, new_state(name))
         return Namespace(self, opened)
 

@@ -113,13 +113,13 @@ def test_the_time_to_live_comes_from_flag_then_glob_then_default(run, store: Pat
 
 def test_readers_start_before_the_key_is_read(run, sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kvprep.documents.cage import Cage
-    from kvprep.store import keys
+    from kvprep.store import store
 
     order: list[str] = []
-    enter, read, write = Cage.__enter__, keys.read_key_file, keys.write_key_file
+    enter, read, write = Cage.__enter__, store.read_key_file, store.write_key_file
     monkeypatch.setattr(Cage, "__enter__", lambda cage: order.append("cage") or enter(cage))
-    monkeypatch.setattr(keys, "read_key_file", lambda *a: order.append("key") or read(*a))
-    monkeypatch.setattr(keys, "write_key_file", lambda *a: order.append("key") or write(*a))
+    monkeypatch.setattr(store, "read_key_file", lambda *a: order.append("key") or read(*a))
+    monkeypatch.setattr(store, "write_key_file", lambda *a: order.append("key") or write(*a))
     run("ingest", sources)
     run("ask", sources / "lease.txt", "Who?", "--max-new-tokens", 1)
     assert order == ["cage", "key", "cage", "key"]

@@ -5,7 +5,7 @@ import pytest
 from store_makers import flipped, with_new_footer
 
 from kvprep.errors import StoreError, WrongKey
-from kvprep.store import keys
+from kvprep.store import keyfile
 from kvprep.store.store import Store, default_key_path
 
 ID = "ab" * 16
@@ -13,42 +13,42 @@ ID = "ab" * 16
 
 def test_a_key_file_gives_back_its_secret_and_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "key"
-    secret = keys.write_key_file(path, ID)
-    assert keys.read_key_file(path) == secret
+    secret = keyfile.write_key_file(path, ID)
+    assert keyfile.read_key_file(path) == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    keys.write_key_file(path, ID)
+    keyfile.write_key_file(path, ID)
     before = path.read_bytes()
     with pytest.raises(StoreError, match="already there"):
-        keys.write_key_file(path, ID)
+        keyfile.write_key_file(path, ID)
     assert path.read_bytes() == before
 
 
 def test_every_flipped_bit_and_every_cut_of_a_key_file_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    keys.write_key_file(path, ID)
+    keyfile.write_key_file(path, ID)
     data = path.read_bytes()
     broken = [flipped(data, at, bit) for at in range(len(data)) for bit in range(8)]
     broken += [data[:length] for length in range(len(data))] + [data + b"\n", data + data]
     for content in broken:
         path.write_bytes(content)
         with pytest.raises(WrongKey):
-            keys.read_key_file(path)
+            keyfile.read_key_file(path)
 
 
 def test_a_missing_key_file_is_a_wrong_key(tmp_path: Path) -> None:
     with pytest.raises(WrongKey, match="no readable key file"):
-        keys.read_key_file(tmp_path / "key")
+        keyfile.read_key_file(tmp_path / "key")
 
 
 def test_the_key_lies_outside_the_store(store: Store) -> None:
     path = default_key_path(store.layout.store_id)
     assert path.is_file()
     assert not path.is_relative_to(store.path)
-    secret = keys.read_key_file(path)
+    secret = keyfile.read_key_file(path)
     for file in store.path.rglob("*"):
         if file.is_file():
             assert secret not in file.read_bytes()
@@ -56,7 +56,7 @@ def test_the_key_lies_outside_the_store(store: Store) -> None:
 
 
 def test_another_key_file_does_not_open_the_store(store: Store, tmp_path: Path) -> None:
-    keys.write_key_file(tmp_path / "other", ID)
+    keyfile.write_key_file(tmp_path / "other", ID)
     with pytest.raises(WrongKey, match="no key slot"):
         Store.open(store.path, key_file=tmp_path / "other")
 

@@ -1,0 +1,75 @@
+"""The key file: a secret of 32 bytes, outside the store.
+
+Source: docs/format.md, "Keys".
+"""
+
+import os
+import re
+from pathlib import Path
+
+from blake3 import blake3
+
+from kvprep.errors import StoreError, WrongKey
+from kvprep.store.crypto import new_key
+from kvprep.store.layout import disk_errors, sync_folder
+
+_KEY_FILE = re.compile(
+    rb"(?s)(?P<checked>(?:#[^\n]*\n)*KVPREP-KEY-1 (?P<secret>[0-9a-f]{64})\n)check (?P<check>[0-9a-f]{8})\n"
+)
+_KEY_FILE_BYTES = 64 << 10
+
+
+def write_key_file(path: Path, store_id: str) -> bytes:
+    """Draw a secret that is to open a store, and write it to a new file, readable by its owner only."""
+    secret = new_key()
+    comments = (
+        f"Opens the kvprep store {store_id}. Keep a copy in another place:",
+        "without a key nothing in the store can be read, by anybody.",
+    )
+    write_secret(path, secret, comments)
+    return secret
+
+
+def write_secret(path: Path, secret: bytes, comments: tuple[str, ...]) -> None:
+    """Write a secret to a new key file.
+
+    Raises:
+        StoreError: the file is already there, or cannot be written.
+    """
+    checked = "".join([*(f"# {line}\n" for line in comments), f"KVPREP-KEY-1 {secret.hex()}\n"]).encode()
+    with disk_errors(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise StoreError(
+                f"{path}: already there, and a key file is never overwritten", hint="Name another file for the key."
+            ) from error
+        with open(descriptor, "wb") as file:
+            file.write(checked + b"check " + _check_digits(checked) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+
+
+def read_key_file(path: Path) -> bytes:
+    """Read the secret (32 bytes) of a key file.
+
+    Raises:
+        WrongKey: missing, unreadable, damaged, or no key file at all.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_KEY_FILE_BYTES)
+    except OSError as error:
+        raise WrongKey(
+            f"{path}: no readable key file", hint="Name the store's key file with KVPREP_KEY_FILE, or restore its copy."
+        ) from error
+    match = _KEY_FILE.fullmatch(data)
+    if match and _check_digits(match["checked"]) == match["check"]:
+        return bytes.fromhex(match["secret"].decode())
+    raise WrongKey(f"{path}: the key file is damaged", hint="Restore it from the copy you keep.")
+
+
+def _check_digits(checked: bytes) -> bytes:
+    return blake3(checked).digest()[:4].hex().encode()
