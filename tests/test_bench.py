@@ -1,10 +1,20 @@
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pytest
 
 from bench import report
 from bench.peers import report as peers_report
 from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome
+from bench.peers.weights import write_bfloat16
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS: dict[str, Any] = {
@@ -88,3 +98,73 @@ def test_target_2_stands_among_the_targets_of_both_runs_whichever_came_last(tmp_
     assert document.read_text().count("| 2 | warm first token") == 2
     found, _ = written(RESULTS, tmp_path)
     assert found["targets"] == RESULTS["targets"] | targets
+
+
+SLEEPER = """
+import os, pathlib, subprocess, sys, time
+grandchild = subprocess.Popen(["sleep", "60"])
+answers = pathlib.Path(sys.argv[1])
+answers.with_name("pids.new").write_text(f"{os.getpid()} {grandchild.pid}")
+answers.with_name("pids.new").rename(answers.with_name("pids"))
+time.sleep(60)
+"""
+RUNNER = """
+import pathlib, sys
+from bench.peers.peer import Request, run_module
+from bench.workplace import workplace
+with workplace() as folder:
+    pathlib.Path("workplace").write_text(str(folder))
+    request = Request("", "", "", str(folder), {}, 1, 1, 1)
+    run_module(pathlib.Path(sys.executable), "sleeper", request, pathlib.Path("answers").absolute(), 60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_benchmark_that_is_told_to_end_leaves_no_process_and_no_folder(tmp_path: Path, number: int) -> None:
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    paths = os.pathsep.join([str(REPOSITORY), str(tmp_path)])
+    with subprocess.Popen(
+        [sys.executable, "-c", RUNNER], cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}
+    ) as process:
+        wait_for((tmp_path / "pids").exists)
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        assert all(map(runs, pids))
+        process.send_signal(number)
+        assert process.wait() == 128 + number
+    wait_for(lambda: not any(map(runs, pids)))
+    assert not Path((tmp_path / "workplace").read_text()).exists()
+
+
+def runs(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_model_written_in_bfloat16_keeps_tokenizer_and_shape_and_rounds_its_numbers(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    bundled, numbers = tmp_path / "q8.gguf", np.linspace(-2, 2, 128, dtype=np.float32).reshape(2, 64)
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(bundled, "llama")
+    writer.add_block_count(1)
+    writer.add_token_list(["a", "b"])
+    writer.add_tensor("weight", gguf.quants.quantize(numbers, kind), raw_dtype=kind)
+    writer.add_tensor("norm", np.array([0.1, 0.2], dtype=np.float32))
+    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write()
+    writer.close()
+    write_bfloat16(bundled, tmp_path / "bf16.gguf")
+    found = gguf.GGUFReader(tmp_path / "bf16.gguf")
+    weight, norm = found.tensors
+    assert weight.tensor_type == gguf.GGMLQuantizationType.BF16 and norm.tensor_type == gguf.GGMLQuantizationType.F32
+    assert np.abs(gguf.quants.dequantize(weight.data, weight.tensor_type) - numbers).max() < 0.02
+    assert found.fields["tokenizer.ggml.tokens"].contents() == ["a", "b"]
+    assert found.fields["llama.block_count"].contents() == 1

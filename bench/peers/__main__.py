@@ -6,15 +6,16 @@ from pathlib import Path
 
 from bench import machine
 from bench.environments import REPOSITORY
-from bench.peers import kvboost, llamacpp, lmcache, ours, report, vllm
+from bench.peers import kvboost, llamacpp, llamacpp_bf16, lmcache, ours, report, vllm
 from bench.peers.peer import Outcome, Peer, Request
+from bench.peers.weights import write_bfloat16
 from bench.warm import SIZES
 from bench.workplace import workplace
 from kvprep.prefill.locate import locate
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
 
-PEERS: tuple[Peer, ...] = (llamacpp.PEER, kvboost.PEER, *lmcache.PEERS, vllm.PEER)
+PEERS: tuple[Peer, ...] = (llamacpp.PEER, llamacpp_bf16.PEER, kvboost.PEER, *lmcache.PEERS, vllm.PEER)
 
 
 def main() -> None:
@@ -41,16 +42,22 @@ def _measure(peers: list[Peer], sizes: tuple[int, ...], folder: Path) -> dict[st
     load = {ours.KVPREP: _begin(ours.KVPREP)}
     outcomes = ours.measure(files, sizes, folder)
     facts = ours.request_facts(files, sizes)
-    weights, threads = str(locate("", Silent()).path), torch.get_num_threads()
+    facts |= {"threads": torch.get_num_threads(), **_weights(folder)}
     for peer in peers:
         load[peer.description.name] = _begin(peer.description.name)
         (own := folder / peer.module).mkdir()
-        outcomes.append(_say(peer.run(Request(weights=weights, folder=str(own), threads=threads, **facts))))
+        outcomes.append(_say(peer.run(Request(folder=str(own), **facts))))
     found = {outcome.peer: outcome for outcome in outcomes}
     rival = found.get(llamacpp.PEER.description)
     targets = report.target(outcomes[0], rival, llamacpp.OWN_CLOCK) if rival else {}
     setting = {"machine": machine.machine(folder), "versions": machine.versions(), "load_average": load}
     return report.record(outcomes, targets, setting)
+
+
+def _weights(folder: Path) -> dict[str, str]:
+    bundled, target = locate("", Silent()).path, folder / "bfloat16.gguf"
+    write_bfloat16(bundled, target)
+    return {"weights": str(bundled), "weights_bf16": str(target)}
 
 
 def _say_downloads(peers: list[Peer]) -> None:

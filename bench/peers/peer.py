@@ -28,6 +28,8 @@ class Request:
 
     weights: str
     """The bundled model's GGUF file."""
+    weights_bf16: str
+    """The same numbers as a GGUF file in bfloat16."""
     model: str
     """Folder of the same model for transformers: bfloat16 safetensors, config, tokenizer."""
     folder: str
@@ -87,12 +89,12 @@ class Peer:
         except subprocess.SubprocessError as error:
             said = getattr(error, "stderr", None) or str(error)
             return Outcome(self.description, failed=f"cannot be installed: {_last_line(said)}")
-        failed = _run(python, f"bench.peers.{self.module}", request, answers, self.seconds)
+        failed = run_module(python, f"bench.peers.{self.module}", request, answers, self.seconds)
         return Outcome(self.description, dict(_answers(answers)), failed)
 
 
-def _run(python: Path, module: str, request: Request, answers: Path, seconds: float) -> str:
-    """Run a module with a time limit; say why it failed, if it did."""
+def run_module(python: Path, module: str, request: Request, answers: Path, seconds: float) -> str:
+    """Run a module with a time limit; say why it failed, if it did. Nothing that was started is left running."""
     log = answers.with_name("log")
     environment = {**os.environ, "OMP_NUM_THREADS": str(request.threads), "HF_HUB_OFFLINE": "1"}
     with log.open("w") as printed:
@@ -106,7 +108,7 @@ def _run(python: Path, module: str, request: Request, answers: Path, seconds: fl
             text=True,
             start_new_session=True,  # so that its own children can be ended with it
         )
-        try:
+        try:  # a SIGTERM comes here as an exception: bench.workplace sees to it
             child.communicate(json.dumps(asdict(request)), timeout=seconds)
         except subprocess.TimeoutExpired:
             return f"stopped after {seconds:.0f} s"
