@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kvprep.store import envelope, remembered
+from kvprep.store import envelope, rebuild, remembered
 from kvprep.store.database import Index
 from kvprep.store.entry import (
     DocumentRecord,
@@ -27,7 +27,7 @@ from kvprep.store.pins import Pins
 from kvprep.store.sealedfiles import SealedFiles
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import ChunkPlace, Codec
-from kvprep.store.state import write_state
+from kvprep.store.state import NamespaceState, write_state
 from kvprep.types import (
     BlockHash,
     CacheShape,
@@ -86,7 +86,7 @@ class Namespace(SealedFiles):
         with self._store.commit_lock():
             state = self.state()
             if dict(state.settings) != dict(settings):
-                write_state(self._layout, self._keys, replace(state, settings=dict(settings)))
+                self._write_state(replace(state, settings=dict(settings)))
 
     @contextmanager
     def lease(self, *, wait_seconds: float | None = None) -> Iterator[None]:
@@ -234,9 +234,8 @@ class Namespace(SealedFiles):
         self._index_entry(self.index, ident, entry)
 
     def _index_entry(self, index: NamespaceIndex, ident: EntryId, entry: EntryRecord) -> None:
-        hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
         with index.transaction():
-            index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+            rebuild.put_entry(self, index, ident, entry)
 
     def remove(
         self, entries: Iterable[EntryId], *, still: Callable[[EntryRecord | None], bool] | None = None
@@ -255,7 +254,7 @@ class Namespace(SealedFiles):
         documents, num_bytes = set(), 0
         with self._store.commit_lock():
             for ident in wanted:
-                entry = self._entry_or_none(ident)
+                entry = self.entry_or_none(ident)
                 if still is not None and not still(entry):
                     continue
                 if entry is not None:
@@ -268,12 +267,14 @@ class Namespace(SealedFiles):
         return Removed(len(removed), len(documents), num_bytes)
 
     def _bury(self, removed: Sequence[EntryId], index: NamespaceIndex) -> None:
-        state = self.state().bury(removed)
-        write_state(self._layout, self._keys, state)
-        remembered.remember_generation(self._layout.store_id, self._keys.ident, state.generation)
+        self._write_state(self.state().bury(removed))
         with index.transaction():
             for ident in removed:
                 index.remove_entry(ident)
+
+    def _write_state(self, state: NamespaceState) -> None:
+        write_state(self._layout, self._keys, state)
+        remembered.remember_generation(self._layout.store_id, self._keys.ident, state.generation)
 
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""
@@ -284,35 +285,32 @@ class Namespace(SealedFiles):
                 index.remove_document(ident)
 
     def rebuild_index(self) -> None:
-        """Build this namespace's rows from its entries and documents alone."""
+        """Build this namespace's rows from its entries and documents alone, and begin a new generation."""
+        with self._store.commit_lock():
+            state = self.state()
+            seen = remembered.last_generation(self._layout.store_id, self._keys.ident)
+            self._write_state(replace(state, generation=max(state.generation, seen) + 1))
         self._fill(NamespaceIndex(self._store.index, self._keys))
 
     def compare_index(self, scratch: Index) -> tuple[Snapshot, Snapshot]:
-        """Read this namespace's rows as they are, and as a rebuild inside `scratch` makes them."""
+        """Read this namespace's rows as they are, and as a rebuild inside `scratch` makes them.
+
+        The files are read before the lock is taken; under it only what has changed meanwhile is read again.
+        """
         present, fresh = NamespaceIndex(self._store.index, self._keys), NamespaceIndex(scratch, self._keys)
+        before = rebuild.stamps(self._layout)
+        rebuild.fill(self, fresh)
         with self._store.commit_lock():
             rows = present.snapshot()
-            self._fill_locked(fresh)
+            after = rebuild.stamps(self._layout)
+            rebuild.refresh(self, fresh, {path for path, _ in before.items() ^ after.items()})
         return rows, fresh.snapshot()
 
     def _fill(self, index: NamespaceIndex) -> None:
         # Read under the commit lock: a row for an entry that is being removed must not be left behind.
         with self._store.commit_lock():
-            self._fill_locked(index)
-
-    def _fill_locked(self, index: NamespaceIndex) -> None:
-        with index.rebuilding():
-            # Two documents may name one source after a kill: the one that was read last is put last, and wins.
-            for document in sorted((replace(d, text="") for _, d in self.all_documents()), key=_last_read):
-                index.put_document(document)
-            for ident, entry in self.all_entries():
-                hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
-                index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+            rebuild.fill(self, index)
 
 
 def _moved(stretch: StretchRef, old: SegmentId, new: StretchRef) -> StretchRef:
     return replace(stretch, segment=new.segment, data_key=new.data_key) if stretch.segment == old else stretch
-
-
-def _last_read(document: DocumentRecord) -> int:
-    return max((s.state.read_at_ns for s in document.sources), default=0)

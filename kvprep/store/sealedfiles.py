@@ -171,7 +171,8 @@ class SealedFiles:
             # The namespace is open, so a whole file under another key is one from elsewhere put here.
             raise AuthenticationFailed(f"{subject}: sealed in another namespace or store") from error
 
-    def _entry_or_none(self, ident: EntryId) -> EntryRecord | None:
+    def entry_or_none(self, ident: EntryId) -> EntryRecord | None:
+        """Open an entry; None also where it is damaged."""
         try:
             return self.entry(ident)
         except IntegrityError:
