@@ -32,6 +32,7 @@ WARM_ROWS = (
     ("…… open the entry", "open entry"),
     ("…… load: authenticate and decrypt every byte, buffer touched", "load"),
     ("…… one forward step", "first token"),
+    ("… load with one thread", "load, one thread"),
     ("… load into memory never touched before", "load into new buffer"),
     ("… load of a store with the lossless codec, buffer touched", "load, lossless codec"),
     ("… memcpy of as many bytes into the touched buffer", "memcpy"),

@@ -1,5 +1,6 @@
 """Repeated times, their medians and their ratios."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,6 +25,17 @@ class Stopwatch:
     def add_sum(self, name: str, *parts: str) -> None:
         """Make a new thing of others: round by round their sum."""
         self.seconds[name] = [sum(together) for together in zip(*(self.seconds[p] for p in parts), strict=True)]
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let this thread, and those that it starts, run on one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from kvprep.hashing import block_hash, block_ranges, key_commitment
 from kvprep.store.crypto import TAG_BYTES, Cipher
 from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version
 from kvprep.store.manifest import NO_CODEC, Chunk, chunks_of, manifest_from_bytes
+from kvprep.store.parallel import share_out
 from kvprep.types import Buffer
 
 SEGMENT_MAGIC = MAGIC + b"s"
@@ -113,9 +115,11 @@ class SegmentReader:
     def load(self, end: int, place: ChunkPlace, find_codec: FindCodec) -> int:
         """Decrypt every chunk that holds tokens below `end` straight into `place`, or through the codec.
 
+        All cores take part.
+
         Args:
             end: position in the prefix; chunks reach to `chunk_end(end)`, so the caller's memory must too.
-            place: writable bytes of each run.
+            place: writable bytes of each run; asked in this thread.
             find_codec: asked only where the segment has a codec.
 
         Returns:
@@ -125,13 +129,16 @@ class SegmentReader:
             IntegrityError: a chunk is not what was sealed here. What `place` holds is then rubbish.
             UnsupportedFormat: a codec that `find_codec` does not know.
         """
-        codec, scratch = self._decoder(find_codec)
-        num_bytes = 0
-        for index, chunk in enumerate(self.chunks):
-            if chunk.start >= end:
-                break
-            self._read_chunk(index, place(*chunk.place), codec, scratch)
-            num_bytes += chunk.stored_bytes
+        wanted = list(takewhile(lambda chunk: chunk.start < end, self.chunks))
+        targets = [place(*chunk.place) for chunk in wanted]
+        num_bytes = sum(chunk.stored_bytes for chunk in wanted)
+
+        def read(indices: range) -> None:
+            codec, scratch = self._decoder(find_codec)
+            for index in indices:
+                self._read_chunk(index, targets[index], codec, scratch)
+
+        share_out(len(wanted), num_bytes, read)
         return num_bytes
 
     def place(self, find_codec: FindCodec) -> ChunkPlace:
