@@ -164,6 +164,10 @@ class HashMismatch(IntegrityError):
     """A hash of the content differs from the one on record."""
 
 
+class UntrustedWriter(IntegrityError):
+    """A file of a namespace that wants signatures is not signed by a writer that it trusts."""
+
+
 class DanglingEntry(IntegrityError):
     """An entry refers to a segment that is not there."""
 

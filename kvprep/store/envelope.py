@@ -6,6 +6,7 @@ Source: docs/format.md, "Sealed file".
 import json
 import secrets
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,19 @@ from kvprep.errors import AuthenticationFailed, HashMismatch, IntegrityError, Tr
 from kvprep.hashing import derive_key, key_commitment
 from kvprep.store.crypto import TAG_BYTES, Cipher
 from kvprep.store.layout import FORMAT_VERSION
+from kvprep.store.signing import FILE, SIGNATURE_BYTES, Signer, check_signed, untrusted
 from kvprep.types import Buffer
 
 HEADER = struct.Struct("<8sIIQQ32s32s")
 FOOTER = struct.Struct("<64s16sQ")
 MAGIC = b"kvprep\0"
 MAX_BODY_BYTES = 64 << 20
-UNSIGNED = bytes(64)
+SIGNED = 1
+"""The flag of a file that somebody signed."""
+UNSIGNED = bytes(SIGNATURE_BYTES)
+_FLAGS_AT = 12
+_UNSIGNED_KINDS = "kmp"
+"""Keys are vouched for by the secrets that open them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +41,45 @@ class Sealed:
 
 
 def seal(
-    kind: str, key: bytes, ident: bytes, facts: dict[str, Any], tail: bytes = b"", *, salt: bytes | None = None
+    kind: str,
+    key: bytes,
+    ident: bytes,
+    facts: dict[str, Any],
+    tail: bytes = b"",
+    *,
+    salt: bytes | None = None,
+    signer: Signer | None = None,
 ) -> bytes:
     """Seal facts and tail under `key` for the file named `ident` (32 bytes).
 
     Args:
         kind, key, ident, facts, tail: what, under which key, and where.
         salt: 32 random bytes that no other file has, where `key` was made with them; None draws them.
+        signer: signs it, and is named in the facts as `writer`.
     """
+    if signer is not None:
+        facts = facts | {"writer": signer.public.hex()}
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     body = struct.pack("<I", len(text)) + text + tail
     salt = salt or secrets.token_bytes(32)
     file_key = derive_key(key, f"file {kind}", salt=salt)
     magic = MAGIC + kind.encode()
-    header = HEADER.pack(magic, FORMAT_VERSION, 0, len(body) + TAG_BYTES, 0, salt, key_commitment(file_key))
+    flags = 0 if signer is None else SIGNED
+    header = HEADER.pack(magic, FORMAT_VERSION, flags, len(body) + TAG_BYTES, 0, salt, key_commitment(file_key))
     sealed = header + Cipher(file_key).seal(0, body, header + ident)
-    return sealed + footer([sealed])
+    signature = UNSIGNED if signer is None else signer.sign(signed_message(sealed, ident))
+    return sealed + footer([sealed], signature)
+
+
+def signed_message(sealed: Buffer, ident: bytes) -> bytes:
+    """Give what the signature of a sealed file covers.
+
+    Args:
+        sealed: header and body.
+        ident: the file's name: a signed file is nowhere else one.
+    """
+    header = bytes(memoryview(sealed)[: HEADER.size])
+    return FILE + header + ident + memoryview(sealed)[HEADER.size :]
 
 
 class Ending:
@@ -66,18 +96,18 @@ class Ending:
         self._num_bytes += len(part)
         return part
 
-    def footer(self) -> bytes:
+    def footer(self, signature: bytes = UNSIGNED) -> bytes:
         """Give the file's last bytes; asked once."""
-        self.after(UNSIGNED)
-        return FOOTER.pack(UNSIGNED, self._hasher.digest(), self._num_bytes + FOOTER.size - len(UNSIGNED))
+        self.after(signature)
+        return FOOTER.pack(signature, self._hasher.digest(), self._num_bytes + FOOTER.size - SIGNATURE_BYTES)
 
 
-def footer(parts: list[Buffer]) -> bytes:
+def footer(parts: list[Buffer], signature: bytes = UNSIGNED) -> bytes:
     """End a file that consists of `parts`."""
     ending = Ending()
     for part in parts:
         ending.after(part)
-    return ending.footer()
+    return ending.footer(signature)
 
 
 def check_footer(data: Buffer, *, subject: str) -> None:
@@ -94,9 +124,16 @@ def check_footer(data: Buffer, *, subject: str) -> None:
         signature, checksum, length = FOOTER.unpack_from(view, len(view) - FOOTER.size)
         if length != len(view):
             raise Truncated(f"{subject}: {len(view)} bytes where it says {length}")
-        with view[: -FOOTER.size + len(UNSIGNED)] as checked:
-            if signature != UNSIGNED or xxhash.xxh3_128_digest(checked) != checksum:
+        with view[: -FOOTER.size + SIGNATURE_BYTES] as checked:
+            if xxhash.xxh3_128_digest(checked) != checksum:
                 raise HashMismatch(f"{subject}: checksum differs")
+        if is_signed(view) != (signature != UNSIGNED):
+            raise IntegrityError(f"{subject}: its header and its signature disagree")
+
+
+def is_signed(data: Buffer) -> bool:
+    """Tell from the header of a sealed file or segment whether somebody signed it."""
+    return bool(memoryview(data)[_FLAGS_AT] & SIGNED)
 
 
 def check_header(header: Buffer, num_bytes: int, kind: str, *, subject: str) -> None:
@@ -115,7 +152,8 @@ def check_header(header: Buffer, num_bytes: int, kind: str, *, subject: str) -> 
     if magic != MAGIC + kind.encode():
         raise IntegrityError(f"{subject}: not a file of this kind")
     check_version(version, subject=subject)
-    if flags or zero or body_bytes > MAX_BODY_BYTES:
+    known_flags = 0 if kind in _UNSIGNED_KINDS else SIGNED
+    if flags & ~known_flags or zero or body_bytes > MAX_BODY_BYTES:
         raise IntegrityError(f"{subject}: header makes no sense")
     if HEADER.size + body_bytes + FOOTER.size != num_bytes:
         raise Truncated(f"{subject}: {num_bytes} bytes where its header says {HEADER.size + body_bytes + FOOTER.size}")
@@ -158,6 +196,28 @@ def unseal(data: Buffer, kind: str, key: bytes, ident: bytes, *, subject: str) -
     file_key = derive_key(key, f"file {kind}", salt=header[32:64])
     body = Cipher(file_key).open(0, view[HEADER.size : -FOOTER.size], header + ident, subject=subject)
     return parse_body(body, subject=subject)
+
+
+def check_signature(data: Buffer, public_keys: Collection[bytes], ident: bytes, *, subject: str) -> bytes:
+    """Check, without a secret, who wrote a whole sealed file; return the public key that signed it.
+
+    Args:
+        data: the file, of any kind that is signed.
+        public_keys: of the writers that may have written it, 32 bytes each.
+        ident: its name (32 bytes).
+        subject: its name in errors.
+
+    Raises:
+        UntrustedWriter: none of them signed it under this name.
+        IntegrityError: damaged or cut.
+    """
+    with memoryview(data) as view:
+        check_footer(view, subject=subject)
+        if not is_signed(view):
+            raise untrusted(subject, "is not signed")
+        signature = bytes(FOOTER.unpack_from(view, len(view) - FOOTER.size)[0])
+        with view[: -FOOTER.size] as sealed:
+            return check_signed(signed_message(sealed, ident), signature, public_keys, subject=subject)
 
 
 def parse_body(body: bytes, *, subject: str) -> Sealed:
