@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvprep.prefill.models import BLOCK_SIZE as ENGINE_BLOCK_SIZE
-from kvprep.store import crypto, envelope, keyfile, layout, manifest, segment
+from kvprep.store import crypto, envelope, keyfile, layout, manifest, segmentheader
 
 FORMAT = (Path(__file__).resolve().parent.parent / "docs" / "format.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\d+|…) \| (\d+|body|…|32 each|64 \+ 16 \+ 8) \| (.*) \|$", re.MULTILINE)
@@ -33,7 +33,7 @@ def struct_fields(header: struct.Struct) -> list[tuple[int, int]]:
     return found
 
 
-@pytest.mark.parametrize(("title", "header"), [("Sealed file", envelope.HEADER), ("Segment", segment.HEADER)])
+@pytest.mark.parametrize(("title", "header"), [("Sealed file", envelope.HEADER), ("Segment", segmentheader.HEADER)])
 def test_the_fields_of_headers_lie_where_the_document_says(title: str, header: struct.Struct) -> None:
     assert fields(section(title)) == struct_fields(header)
     after = re.search(rf"^\| {header.size} \| (body|…) \|", section(title), re.MULTILINE)
@@ -49,16 +49,16 @@ def test_the_footer_is_the_documents() -> None:
 def test_magics_and_version() -> None:
     assert "magic: `kvprep` ‖ 00 ‖ kind letter" in section("Sealed file")
     assert envelope.MAGIC == b"kvprep\0"
-    assert segment.SEGMENT_MAGIC == b"kvprep\0s"
+    assert segmentheader.SEGMENT_MAGIC == b"kvprep\0s"
     assert FORMAT.startswith(f"# The store's format, version {layout.FORMAT_VERSION}\n")
 
 
 def test_limits_and_sizes() -> None:
     assert f"At most {envelope.MAX_BODY_BYTES >> 20} MiB" in section("Sealed file")
-    assert f"at most {segment.MAX_MANIFEST_BYTES >> 20} MiB" in section("Segment")
+    assert f"at most {segmentheader.MAX_MANIFEST_BYTES >> 20} MiB" in section("Segment")
     assert f"at most {manifest.CHUNK_BYTES >> 10} KiB" in section("Segment")
-    assert f"each at a multiple of {segment.ALIGNMENT}:" in section("Segment")
-    assert f"| {segment.DIGEST_BYTES} each |" in section("Segment").replace("| … ", "")
+    assert f"each at a multiple of {segmentheader.ALIGNMENT}:" in section("Segment")
+    assert f"| {segmentheader.DIGEST.size} each |" in section("Segment").replace("| … ", "")
     assert f"A block is {layout.BLOCK_SIZE} consecutive tokens" in section("Identities")
     assert layout.BLOCK_SIZE == ENGINE_BLOCK_SIZE
     assert (crypto.KEY_BYTES, crypto.TAG_BYTES) == (32, 16)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kvprep.errors import StoreError
-from kvprep.store import envelope, segment
+from kvprep.store import envelope, segmentheader
 from kvprep.store.database import entry_rows
 from kvprep.store.findings import COLLECT, REBUILD, REINGEST, RESTORE_KEYS, Level, Tally
 from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, is_left_behind
@@ -100,7 +100,7 @@ def _check_structure(layout: Layout, kind: str, path: Path, tally: Tally) -> boo
     tally.checked[kind] += 1
     try:
         with open(path, "rb") as file:
-            header = file.read(segment.HEADER.size)
+            header = file.read(segmentheader.HEADER.size)
             _check_header(kind, path, header, os.fstat(file.fileno()).st_size, subject)
     except FileNotFoundError:
         return False  # removed while this looked on
@@ -126,7 +126,7 @@ def check_contents(layout: Layout, kind: str, path: Path, tally: Tally) -> None:
 
 def _check_header(kind: str, path: Path, header: bytes, num_bytes: int, subject: str) -> None:
     if kind == "segments":
-        segment.check_segment_header(header, num_bytes, path, subject=subject)
+        segmentheader.check_segment_header(header, num_bytes, path, subject=subject)
         return
     letter = chr(header[len(envelope.MAGIC)]) if len(header) > len(envelope.MAGIC) else ""
     letters = _LETTERS[kind]

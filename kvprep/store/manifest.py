@@ -40,6 +40,8 @@ class Manifest:
     codec: str = NO_CODEC
     stored_bytes: tuple[int, ...] = ()
     """With a codec: bytes of each chunk before sealing; as many as `num_bytes` where the codec declined."""
+    writer: bytes = b""
+    """Public key that signed it; empty: unsigned."""
 
     @property
     def num_tokens(self) -> int:
@@ -121,7 +123,7 @@ def manifest_to_bytes(manifest: Manifest) -> bytes:
         "pieces": [[p.start, p.end] for p in manifest.pieces],
         "cost": asdict(manifest.cost),
         "created_at": manifest.created_at,
-        "writer": "",
+        "writer": manifest.writer.hex(),
     }
     if manifest.codec != NO_CODEC:
         facts["stored_bytes"] = manifest.stored_bytes
@@ -161,6 +163,7 @@ def manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
             token_ids=tokens_from_bytes(tail[hash_bytes:]),
             codec=str(facts["codec"]),
             stored_bytes=tuple(int(size) for size in facts.get("stored_bytes", ())),
+            writer=bytes.fromhex(facts["writer"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise AuthenticationFailed(f"{subject}: manifest makes no sense") from error

@@ -15,19 +15,19 @@ from blake3 import blake3
 from kvprep.errors import IntegrityError
 from kvprep.hashing import key_commitment, keyed_id
 from kvprep.store.crypto import TAG_BYTES, Cipher, new_key
-from kvprep.store.envelope import FOOTER, Ending
+from kvprep.store.envelope import FOOTER, SIGNED, UNSIGNED, Ending
 from kvprep.store.layout import FORMAT_VERSION
 from kvprep.store.manifest import Chunk, Manifest, chunks_of, manifest_to_bytes
-from kvprep.store.segment import (
-    DIGEST_BYTES,
+from kvprep.store.segment import ChunkPlace, Codec, associated_data
+from kvprep.store.segmentheader import (
+    DIGEST,
     HEADER,
     MAX_MANIFEST_BYTES,
     SEGMENT_MAGIC,
-    ChunkPlace,
-    Codec,
-    associated_data,
     chunk_offsets,
+    signed_message,
 )
+from kvprep.store.signing import Signer
 from kvprep.types import Buffer, SegmentId
 
 
@@ -55,7 +55,9 @@ class SealedSegment:
         return parts
 
 
-def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace, codec: Codec | None = None) -> SealedSegment:
+def seal_segment(
+    manifest: Manifest, id_key: bytes, place: ChunkPlace, codec: Codec | None = None, signer: Signer | None = None
+) -> SealedSegment:
     """Prepare a stretch in the engine's memory to be encrypted under a fresh data key.
 
     Args:
@@ -64,7 +66,9 @@ def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace, codec: Co
         place: its bytes, asked for chunk by chunk in file order, each once, while the parts are taken; with a codec
             before that. A run need not be valid any more when the next one is asked for.
         codec: makes chunks smaller.
+        signer: signs it, and is named in the manifest.
     """
+    manifest = replace(manifest, writer=signer.public if signer else b"")
     if codec is not None:
         manifest, place = _encoded(manifest, place, codec)
     data_key = new_key()
@@ -75,17 +79,19 @@ def seal_segment(manifest: Manifest, id_key: bytes, place: ChunkPlace, codec: Co
     body = manifest_to_bytes(manifest)
     if len(body) > MAX_MANIFEST_BYTES:
         raise IntegrityError("segment: manifest too large")
-    header, offsets, num_bytes = _header(ident, commitment, len(body) + TAG_BYTES, chunks)
+    flags = SIGNED if signer else 0
+    header, offsets, num_bytes = _header(ident, commitment, flags, len(body) + TAG_BYTES, chunks)
     root = blake3(header + body).digest()
     sealed_manifest = cipher.seal(0, body, header)
     padding = bytes(offsets[0] - len(header) - len(sealed_manifest))
     sealed_chunks = _seal_chunks(cipher, root, chunks, offsets, place)
-    return SealedSegment(ident, data_key, manifest, num_bytes, _parts(header, sealed_manifest, padding, sealed_chunks))
+    parts = _parts(header, sealed_manifest, padding, sealed_chunks, signer)
+    return SealedSegment(ident, data_key, manifest, num_bytes, parts)
 
 
 def _encoded(manifest: Manifest, place: ChunkPlace, codec: Codec) -> tuple[Manifest, ChunkPlace]:
     """Encode all chunks, whose sizes the manifest must tell before the first is sealed."""
-    encoded: dict[tuple[int, int, int, int, int], Buffer] = {}
+    encoded: dict[tuple[int, ...], Buffer] = {}
     for chunk in chunks_of(manifest):
         data = place(*chunk.place)
         fewer = codec.encode(data, manifest.shape.dtype)
@@ -99,22 +105,27 @@ def _encoded(manifest: Manifest, place: ChunkPlace, codec: Codec) -> tuple[Manif
 
 
 def _parts(
-    header: bytes, sealed_manifest: bytes, padding: bytes, chunks: Iterator[tuple[Buffer, bytes]]
+    header: bytes,
+    sealed_manifest: bytes,
+    padding: bytes,
+    chunks: Iterator[tuple[Buffer, bytes]],
+    signer: Signer | None,
 ) -> Iterator[Buffer]:
-    """Give a file's parts, its chunks with their digests given; the digest table and the footer come out of them."""
+    """Give a file's parts, its chunks with their digests given; digest table, signature and footer come out of them."""
     ending, digests = Ending(), bytearray()
     yield from map(ending.after, (header, sealed_manifest, padding))
     for sealed, digest in chunks:
         digests += digest
         yield ending.after(sealed)
     yield ending.after(digests)
-    yield ending.footer()
+    message = signed_message(header, sealed_manifest, bytes(digests))
+    yield ending.footer(signer.sign(message) if signer else UNSIGNED)
 
 
 def _seal_chunks(
     cipher: Cipher, root: bytes, chunks: list[Chunk], offsets: list[int], place: ChunkPlace
 ) -> Iterator[tuple[Buffer, bytes]]:
-    """Give each chunk, sealed and padded up to the next, and its digest; all in the same memory."""
+    """Give each chunk, sealed and padded up to the next, and its row of the digest table; all in the same memory."""
     sizes = [end - start for start, end in pairwise(offsets)]
     area = memoryview(bytearray(max(sizes)))
     for index, (chunk, size) in enumerate(zip(chunks, sizes, strict=True)):
@@ -122,15 +133,15 @@ def _seal_chunks(
         target = area[:end]
         cipher.seal_into(index + 1, place(*chunk.place), associated_data(root, index, len(chunks)), target)
         area[end:size] = bytes(size - end)
-        yield area[:size], blake3(target).digest()
+        yield area[:size], DIGEST.pack(end, blake3(target).digest())
 
 
 def _header(
-    ident: SegmentId, commitment: bytes, manifest_bytes: int, chunks: list[Chunk]
+    ident: SegmentId, commitment: bytes, flags: int, manifest_bytes: int, chunks: list[Chunk]
 ) -> tuple[bytes, list[int], int]:
     """Give the header, the offsets of the chunks and their end, and the size of the file."""
-    offsets = chunk_offsets(HEADER.size + manifest_bytes, chunks)
-    total = offsets[-1] + DIGEST_BYTES * len(chunks) + FOOTER.size
+    offsets = chunk_offsets(HEADER.size + manifest_bytes, (chunk.stored_bytes for chunk in chunks))
+    total = offsets[-1] + DIGEST.size * len(chunks) + FOOTER.size
     numbers = (offsets[0], offsets[-1], total, 0)
-    header = HEADER.pack(SEGMENT_MAGIC, FORMAT_VERSION, 0, manifest_bytes, len(chunks), 0, ident, commitment, *numbers)
-    return header, offsets, total
+    names = (SEGMENT_MAGIC, FORMAT_VERSION, flags, manifest_bytes, len(chunks), 0, ident, commitment)
+    return HEADER.pack(*names, *numbers), offsets, total

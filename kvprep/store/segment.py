@@ -8,9 +8,8 @@ Source: docs/format.md, "Segment" and "Block order".
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
@@ -20,16 +19,18 @@ from blake3 import blake3
 from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, IntegrityError, Truncated
 from kvprep.hashing import block_hash, block_ranges, key_commitment
 from kvprep.store.crypto import TAG_BYTES, Cipher
-from kvprep.store.envelope import FOOTER, MAGIC, check_footer, check_version
+from kvprep.store.envelope import check_footer
 from kvprep.store.manifest import NO_CODEC, Chunk, chunks_of, manifest_from_bytes
 from kvprep.store.parallel import share_out
+from kvprep.store.segmentheader import (
+    DIGEST,
+    HEADER,
+    check_segment_header,
+    chunk_offsets,
+    signed_message,
+)
+from kvprep.store.signing import SIGNATURE_BYTES, check_writer
 from kvprep.types import Buffer
-
-SEGMENT_MAGIC = MAGIC + b"s"
-HEADER = struct.Struct("<8sIIQII32s32sQQQQ")
-ALIGNMENT = 64
-MAX_MANIFEST_BYTES = 16 << 20
-DIGEST_BYTES = 32
 
 ChunkPlace = Callable[[int, int, int, int, int], memoryview]
 """(layer, part, head, start, end) → the bytes of tokens [start, end) of one head's keys (part 0) or values (part 1)."""
@@ -55,18 +56,6 @@ FindCodec = Callable[[str], Codec]
 """Gives the codec that a manifest names; raises UnsupportedFormat."""
 
 
-def chunk_offsets(start: int, chunks: list[Chunk]) -> list[int]:
-    """Offset of each chunk, and at the end that of the digest table."""
-    offsets = [_align(start)]
-    for chunk in chunks:
-        offsets.append(_align(offsets[-1] + chunk.stored_bytes + TAG_BYTES))
-    return offsets
-
-
-def _align(offset: int) -> int:
-    return -(-offset // ALIGNMENT) * ALIGNMENT
-
-
 def associated_data(root: bytes, index: int, count: int) -> bytes:
     """Bind chunk `index` of `count` to the header and manifest whose hash is `root`."""
     return root + struct.pack("<II", index, count)
@@ -78,29 +67,37 @@ class SegmentReader:
     `manifest` and `chunks` are authenticated when the reader is made. Bytes of a chunk leave only after its own check.
     """
 
-    def __init__(self, path: Path, data_key: bytes, *, subject: str) -> None:
+    def __init__(self, path: Path, data_key: bytes, *, subject: str, trusted: Collection[bytes] | None = None) -> None:
         """Map and check header and manifest.
+
+        Args:
+            path: the file.
+            data_key: opens it.
+            subject: its name in errors.
+            trusted: public keys of the writers one of whom must have signed it, and each chunk before it leaves; None
+                looks at no signature.
 
         Raises:
             DanglingEntry: no such file.
+            UntrustedWriter: none of those writers signed it.
             IntegrityError: cut, damaged, or another segment under this name.
         """
         self.subject = subject
+        self._signed_digests: list[tuple[int, bytes]] | None = None
         self._map = _map_file(path, subject)
         self._view = memoryview(self._map)
         try:
-            self._open(data_key, path)
+            self._open(data_key, path, trusted)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, data_key: bytes, path: Path) -> None:
+    def _open(self, data_key: bytes, path: Path, trusted: Collection[bytes] | None) -> None:
         header = check_segment_header(self._view, len(self._view), path, subject=self.subject)
         if header.commitment != key_commitment(data_key):
             raise AuthenticationFailed(f"{self.subject}: not the segment that the entry names")
-        self._cipher = Cipher(data_key)
-        raw = bytes(self._view[: HEADER.size])
-        sealed = self._view[HEADER.size : HEADER.size + header.manifest_bytes]
+        self._header, self._cipher = header, Cipher(data_key)
+        raw, sealed = bytes(self._view[: HEADER.size]), bytes(self._view[HEADER.size : header.manifest_end])
         body = self._cipher.open(0, sealed, raw, subject=self.subject)
         self.manifest = manifest_from_bytes(body, subject=self.subject)
         try:
@@ -108,9 +105,18 @@ class SegmentReader:
         except ValueError as error:
             raise AuthenticationFailed(f"{self.subject}: manifest makes no sense") from error
         self._root = blake3(raw + body).digest()
-        self._offsets = chunk_offsets(HEADER.size + header.manifest_bytes, self.chunks)
+        self._offsets = chunk_offsets(header.manifest_end, (chunk.stored_bytes for chunk in self.chunks))
         if len(self.chunks) != header.num_chunks or self._offsets[-1] != header.digests_at:
             raise AuthenticationFailed(f"{self.subject}: chunk places differ from the header")
+        if trusted is not None:
+            self._check_writer(raw, sealed, trusted)
+
+    def _check_writer(self, raw: bytes, sealed: bytes, trusted: Collection[bytes]) -> None:
+        digests = bytes(self._view[self._header.digests_at : self._header.digests_end])
+        signature = bytes(self._view[self._header.digests_end :][:SIGNATURE_BYTES])
+        message = signed_message(raw, sealed, digests)
+        check_writer(self.manifest.writer, message, signature, trusted, subject=self.subject)
+        self._signed_digests = list(DIGEST.iter_unpack(digests))
 
     def load(self, end: int, place: ChunkPlace, find_codec: FindCodec) -> int:
         """Decrypt every chunk that holds tokens below `end` straight into `place`, or through the codec.
@@ -196,7 +202,10 @@ class SegmentReader:
 
     def _open_chunk(self, index: int, target: memoryview) -> None:
         start = self._offsets[index]
-        sealed = self._view[start : start + self.chunks[index].stored_bytes + TAG_BYTES]
+        sealed: Buffer = self._view[start : start + self.chunks[index].stored_bytes + TAG_BYTES]
+        if self._signed_digests is not None:
+            sealed = bytes(sealed)  # what is hashed and what is opened must be the same, whoever writes to the file
+            self._compare_digest(index, sealed, self._signed_digests[index])
         associated = associated_data(self._root, index, len(self.chunks))
         self._cipher.open_into(index + 1, sealed, associated, target, subject=self._name(index))
 
@@ -205,13 +214,17 @@ class SegmentReader:
 
     def _check_digest(self, index: int, chunk: Chunk) -> None:
         start = self._offsets[index]
-        at = self._offsets[-1] + index * DIGEST_BYTES
-        digest = blake3(self._view[start : start + chunk.stored_bytes + TAG_BYTES]).digest()
-        if digest != self._view[at : at + DIGEST_BYTES]:
+        sealed = self._view[start : start + chunk.stored_bytes + TAG_BYTES]
+        self._compare_digest(
+            index, sealed, DIGEST.unpack_from(self._view, self._header.digests_at + index * DIGEST.size)
+        )
+
+    def _compare_digest(self, index: int, sealed: Buffer, row: tuple[int, bytes]) -> None:
+        if row != (len(sealed), blake3(sealed).digest()):
             raise HashMismatch(f"{self.subject}: digest of chunk {index} differs")
 
     def _check_padding(self) -> None:
-        ends = [HEADER.size + HEADER.unpack_from(self._view)[3]]
+        ends = [self._header.manifest_end]
         ends += [o + c.stored_bytes + TAG_BYTES for o, c in zip(self._offsets, self.chunks, strict=False)]
         for end, start in zip(ends, self._offsets, strict=True):
             if any(self._view[end:start]):
@@ -239,51 +252,6 @@ class SegmentReader:
     def __exit__(self, *exc: object) -> None:
         """Unmap the file."""
         self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentHeader:
-    """The part of a segment that is readable without a key."""
-
-    manifest_bytes: int
-    num_chunks: int
-    commitment: bytes
-    digests_at: int
-
-
-def check_segment_header(data: Buffer, num_bytes: int, path: Path, *, subject: str) -> SegmentHeader:
-    """Check what can be checked without a key and content: magic, version, name, lengths.
-
-    Args:
-        data: the file's first bytes, at least as many as the header has.
-        num_bytes: length of the file.
-        path: its name is that of the segment.
-        subject: its name in errors.
-
-    Raises:
-        Truncated, IntegrityError, UnsupportedFormat: by what is wrong.
-    """
-    view = memoryview(data)
-    if num_bytes < HEADER.size + TAG_BYTES + FOOTER.size:
-        raise Truncated(f"{subject}: only {num_bytes} bytes")
-    fields = HEADER.unpack(view[: HEADER.size])
-    magic, version, flags, manifest_bytes, num_chunks, zero, ident, commitment = fields[:8]
-    first, digests_at, total, zero_too = fields[8:]
-    if magic != SEGMENT_MAGIC:
-        raise IntegrityError(f"{subject}: not a segment")
-    check_version(version, subject=subject)
-    if total != num_bytes:
-        raise Truncated(f"{subject}: {num_bytes} bytes where its header says {total}")
-    lengths_agree = (
-        first == _align(HEADER.size + manifest_bytes)
-        and first <= digests_at
-        and digests_at + num_chunks * DIGEST_BYTES + FOOTER.size == total
-    )
-    if flags or zero or zero_too or manifest_bytes > MAX_MANIFEST_BYTES + TAG_BYTES or not lengths_agree:
-        raise IntegrityError(f"{subject}: header makes no sense")
-    if ident.hex() != path.stem:
-        raise IntegrityError(f"{subject}: holds another segment")
-    return SegmentHeader(manifest_bytes, num_chunks, commitment, digests_at)
 
 
 def _map_file(path: Path, subject: str) -> mmap.mmap:

@@ -54,7 +54,26 @@ def check_signed(message: bytes, signature: bytes, public_keys: Collection[bytes
     for public in public_keys:
         if _is_good(message, signature, public):
             return public
-    raise untrusted(subject, "its signature is of no trusted writer")
+    raise untrusted(subject, "was signed by none of the writers that may have")
+
+
+def check_writer(writer: bytes, message: bytes, signature: bytes, trusted: Collection[bytes], *, subject: str) -> None:
+    """Check that a file was signed by the writer that it names, and that this is one of the trusted ones.
+
+    Args:
+        writer: the public key that it names; empty where it names none.
+        message, signature: as in `check_signed`.
+        trusted: public keys, 32 bytes each.
+        subject: names the file in errors.
+
+    Raises:
+        UntrustedWriter: it was not.
+    """
+    if not writer:
+        raise untrusted(subject, "is not signed")
+    if writer not in trusted:
+        raise untrusted(subject, "names a writer that the namespace does not trust")
+    check_signed(message, signature, (writer,), subject=subject)
 
 
 def untrusted(subject: str, problem: str) -> UntrustedWriter:
