@@ -28,7 +28,7 @@ def stats(
     ] = None,
 ) -> None:
     """Say how often the store was used and what it saved."""
-    began = 0.0 if since is None else parse_since(since, time.time())
+    began = began_at(since)
     with session.namespace() as namespace:
         lookups = namespace.store.usage.lookups(namespace.ident.hex(), since=began)
         storage = {
@@ -39,6 +39,11 @@ def stats(
     facts = {"since": timestamp(began) if since else None, **summarise(lookups), "storage": storage}
     if not session.emit("stats", facts):
         _draw(facts)
+
+
+def began_at(since: str | None) -> float:
+    """Seconds since the epoch that `--since` means; 0 without it."""
+    return 0.0 if since is None else parse_since(since, time.time())
 
 
 def parse_since(text: str, now: float) -> float:

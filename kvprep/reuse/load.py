@@ -4,7 +4,7 @@ Source: docs/format.md, "What a hit checks"; store-format decision "Exactness": 
 """
 
 from kvprep.codec import find_codec
-from kvprep.errors import DanglingEntry, EntryGone, IntegrityError
+from kvprep.errors import DanglingEntry, EntryGone, IntegrityError, StoreError
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
@@ -20,11 +20,21 @@ def load(namespace: Namespace, entry: EntryRecord, engine: Engine, *, tokens: in
         EntryGone: it was removed meanwhile.
         IntegrityError: a segment is gone or damaged; nothing of it is used.
     """
-    buffer = engine.new_buffer(tokens + room)
+    buffer, subject = engine.new_buffer(tokens + room), namespace.document_id(entry.document)
+    try:
+        _load_current(namespace, entry, buffer, tokens)
+    except StoreError as error:
+        namespace.note("load", "corrupt" if isinstance(error, IntegrityError) else "failed", subject=subject)
+        raise
+    namespace.note("load", "done", subject=subject, tokens=tokens)
+    return buffer
+
+
+def _load_current(namespace: Namespace, entry: EntryRecord, buffer: KVBuffer, tokens: int) -> None:
     while True:
         try:
             load_stretches(namespace, entry, buffer, tokens)
-            return buffer
+            return
         except DanglingEntry:
             current = namespace.reopened(entry)
             if current is None:

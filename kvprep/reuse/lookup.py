@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kvprep.errors import IntegrityError, NotFound
-from kvprep.reuse.prefix import StoredPrefixes
+from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.sources import is_unchanged
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
@@ -91,6 +91,13 @@ def look_up(
         tags: tokenizer, template and preamble that will write the question; None takes any.
         path: judge freshness by this source; None lets any unchanged source do.
     """
+    found = _look_up(namespace, document, model, tags, path)
+    return _noted(namespace, document, found)
+
+
+def _look_up(
+    namespace: Namespace, document: ContentHash, model: ModelIdentity, tags: PromptTags | None, path: Path | None
+) -> Hit | Miss:
     try:
         record = namespace.document(document)
         found = (namespace.entry(ident) for ident in namespace.index.entries_of(document))
@@ -111,7 +118,23 @@ def look_up_tokens(namespace: Namespace, token_ids: TokenIds, model: ModelIdenti
     Args:
         token_ids: document and question, shape (num_tokens,).
     """
-    found = StoredPrefixes(namespace, model, block_size).longest_within(token_ids)
+    prefix = StoredPrefixes(namespace, model, block_size).longest_within(token_ids)
+    found = _judge_prefix(namespace, prefix, len(token_ids))
+    return _noted(namespace, prefix.entry.document if prefix.entry else None, found)
+
+
+def _noted(namespace: Namespace, document: ContentHash | None, found: Hit | Miss) -> Hit | Miss:
+    """Write a look-up into the audit log: with the keyed id, since a content hash would confirm a guessed text."""
+    if isinstance(found, Hit):
+        outcome, tokens = "partial" if found.is_partial else "hit", found.tokens
+    else:
+        outcome, tokens = str(found.reason), 0
+    subject = namespace.document_id(document) if document else b""
+    namespace.note("look-up", outcome, subject=subject, tokens=tokens)
+    return found
+
+
+def _judge_prefix(namespace: Namespace, found: StoredPrefix, requested: int) -> Hit | Miss:
     if found.entry is None:
         return Miss(MissReason.ABSENT, "no block of this prefix is stored under this model")
     try:
@@ -120,7 +143,7 @@ def look_up_tokens(namespace: Namespace, token_ids: TokenIds, model: ModelIdenti
         return Miss(MissReason.CORRUPT, str(error))
     if record is None:
         return Miss(MissReason.ABSENT, "its document is gone")
-    return _judge(namespace, record, found.entry, found.num_tokens, len(token_ids), None)
+    return _judge(namespace, record, found.entry, found.num_tokens, requested, None)
 
 
 def _judge(

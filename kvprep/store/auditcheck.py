@@ -3,6 +3,7 @@
 Source: docs/format.md, "Audit".
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -34,7 +35,10 @@ def check_audit(records: Iterable[Record], audit_key: bytes, known_heads: Iterab
         audit_key: the store's (32 bytes).
         known_heads: heads that the log had before: what this machine remembers, and checkpoints kept elsewhere.
     """
-    heads = {head.seq: head.mac for head in known_heads if head.seq}
+    heads: dict[int, set[bytes]] = defaultdict(set)
+    for head in known_heads:
+        if head.seq:
+            heads[head.seq].add(head.mac)
     report = AuditReport()
     before, youngest = FIRST_MAC, 0
     for record in records:
@@ -42,7 +46,7 @@ def check_audit(records: Iterable[Record], audit_key: bytes, known_heads: Iterab
         if record.at_us < youngest - CLOCK_TOLERANCE_S * 1e6:
             back = round((youngest - record.at_us) / 1e6)
             report.problems.append(f"record {record.seq}: the clock was {back:,} seconds behind an earlier record")
-        if heads.get(record.seq, record.mac) != record.mac:
+        if heads.get(record.seq, {record.mac}) != {record.mac}:
             report.problems.append(f"record {record.seq}: not the one that was here before: the log was replaced")
         youngest, before = max(youngest, record.at_us), record.mac
         report.records, report.head = record.seq, Head(record.seq, record.mac)

@@ -32,6 +32,7 @@ from kvprep.types import (
     BlockHash,
     CacheShape,
     ContentHash,
+    DocumentId,
     EntryId,
     Fingerprint,
     Piece,
@@ -80,6 +81,10 @@ class Namespace(SealedFiles):
                 self._fill(index)
             self._opened_index = index
         return self._opened_index
+
+    def note(self, verb: str, outcome: str, *, subject: bytes = b"", tokens: int = 0) -> None:
+        """Write into the audit log what was done here, or tried."""
+        self._store.audit.record(verb, outcome, namespace=self.ident, subject=subject, tokens=tokens)
 
     def update_settings(self, settings: Mapping[str, str]) -> None:
         """Remember what an ingest used, for the commands that come after it."""
@@ -195,6 +200,7 @@ class Namespace(SealedFiles):
             with index.transaction():
                 index.put_document(document)
                 index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
+        self.note("write", "done", subject=ident, tokens=entry.num_tokens)
         return ident
 
     def _write_document(self, document: DocumentRecord) -> None:
@@ -264,6 +270,8 @@ class Namespace(SealedFiles):
                 removed.append(ident)
             if removed:
                 self._bury(removed, index)
+        for ident in removed:
+            self.note("invalidate", "done", subject=ident)
         return Removed(len(removed), len(documents), num_bytes)
 
     def _bury(self, removed: Sequence[EntryId], index: NamespaceIndex) -> None:
@@ -278,7 +286,11 @@ class Namespace(SealedFiles):
 
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""
-        ident, index = self.document_id(document), self.index
+        self.remove_document_by_id(self.document_id(document))
+
+    def remove_document_by_id(self, ident: DocumentId) -> None:
+        """Remove a document's file, as where it does not open and so tells no more of which document it is."""
+        index = self.index
         with self._store.commit_lock():
             unlink_durably(self._layout.file("documents", ident))
             with index.transaction():

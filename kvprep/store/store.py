@@ -1,14 +1,16 @@
 """A store: the folder, the keys of its holder, its namespaces."""
 
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import platformdirs
 
 from kvprep.errors import ConfigError, NotFound, StoreNotFound
 from kvprep.store import layout, remembered
-from kvprep.store.audit import system_user
+from kvprep.store.audit import Audit, Head, system_user
+from kvprep.store.auditcheck import AuditReport, check_audit
 from kvprep.store.database import Index
 from kvprep.store.holder import Holder
 from kvprep.store.keyfile import read_key_file, write_key_file
@@ -16,7 +18,7 @@ from kvprep.store.keyring import Keyring, first_slot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
-from kvprep.store.slots import open_passphrase_slot, open_slot, write_slot
+from kvprep.store.slots import open_passphrase_slot, open_slot, seal_slot, write_slot
 from kvprep.store.state import new_state, read_state, write_state
 from kvprep.store.usage import Usage
 from kvprep.types import NamespaceId
@@ -43,6 +45,8 @@ class Store:
         self.principal = principal or f"{system_user()}/{keyring.holder.label}"
         self._index: Index | None = None
         self._usage: Usage | None = None
+        self._audit: Audit | None = None
+        self.audit.record("open", "done", subject=keyring.holder.slot)
 
     @classmethod
     def create(cls, path: Path, *, key_file: Path | None = None) -> "Store":
@@ -58,7 +62,7 @@ class Store:
         places = layout.create_layout(path)
         secret = write_key_file((key_file or default_key_path(places.store_id)).expanduser(), places.store_id)
         slot = first_slot()
-        write_slot(places, slot, secret)
+        write_slot(places, slot, seal_slot(places, slot, secret))
         layout.write_store_toml(places)
         remembered.remember_store(path, places.store_id)
         store = cls(places, Keyring(places, slot))
@@ -118,6 +122,18 @@ class Store:
         if self._usage is None:
             self._usage = Usage(self.path / "usage.sqlite")
         return self._usage
+
+    @property
+    def audit(self) -> Audit:
+        """The log of who did what, opened when first needed."""
+        if self._audit is None:
+            self._audit = Audit(self.path / "audit.sqlite", self.holder.audit_key, self.principal)
+        return self._audit
+
+    def check_audit(self, checkpoints: Iterable[Head] = ()) -> AuditReport:
+        """Check the audit log: its chain, and against what was seen here before and checkpoints kept elsewhere."""
+        heads = (remembered.last_audit(self.layout.store_id), *checkpoints)
+        return check_audit(self.audit.records(), self.holder.audit_key, heads)
 
     def namespace(self, name: str, *, create: bool = False) -> Namespace:
         """Open a namespace.
@@ -180,12 +196,19 @@ class Store:
         return exclusive(self.layout.root / "locks" / "commit.lock")
 
     def close(self) -> None:
-        """Close index and counters."""
-        if self._index is not None:
-            self._index.close()
-        if self._usage is not None:
-            self._usage.close()
-        self._index = self._usage = None
+        """Close index, counters and audit log.
+
+        Raises:
+            StoreError: the last records of the audit log could not be written.
+        """
+        with ExitStack() as closing:
+            if self._index is not None:
+                closing.callback(self._index.close)
+            if self._usage is not None:
+                closing.callback(self._usage.close)
+            if self._audit is not None and (head := self._audit.close()) is not None:
+                remembered.remember_audit(self.layout.store_id, head)
+        self._index = self._usage = self._audit = None
 
     def __enter__(self) -> "Store":
         """Use as a context."""
@@ -196,15 +219,22 @@ class Store:
         self.close()
 
 
-def open_or_create(path: Path | None, *, key_file: Path | None = None) -> tuple[Store, bool]:
+def open_or_create(
+    path: Path | None, *, key_file: Path | None = None, passphrase: str | None = None
+) -> tuple[Store, bool]:
     """Open a store, or make it where none was ever remembered; tell whether it was made.
+
+    Args:
+        path: its folder.
+        key_file: opens it, and is made with it.
+        passphrase: opens it in place of a key file.
 
     Raises:
         StoreNotFound: a store that was here before has vanished, for example with an unmounted disk.
     """
     path = (path or default_store_path()).expanduser().absolute()
     if (path / "store.toml").exists():
-        return Store.open(path, key_file=key_file), False
+        return Store.open(path, key_file=key_file, passphrase=passphrase), False
     if remembered.was_remembered(path):
         raise StoreNotFound(
             f"{path}: a store was here before and has vanished",

@@ -343,6 +343,7 @@ def test_a_damaged_memory_is_an_error_not_a_crash(store: Store) -> None:
     memory_file().write_text("{", "utf-8")
     with pytest.raises(ConfigError, match="damaged"):
         Store.open(store.path)
+    memory_file().unlink()
 
 
 def test_a_creation_cut_short_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
