@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from kvprep.errors import ConfigError, NotFound, StoreNotFound
+from kvprep.errors import ConfigError, NotFound, StoreError, StoreNotFound
 from kvprep.store import layout, remembered
 from kvprep.store.audit import Audit, Head, system_user
 from kvprep.store.auditcheck import AuditReport, check_audit
@@ -216,7 +216,11 @@ class Store:
 
     def __exit__(self, *exc: object) -> None:
         """Close."""
-        self.close()
+        try:
+            self.close()
+        except StoreError:
+            if exc[0] is None:  # else what went wrong first says more, such as which disk is full
+                raise
 
 
 def open_or_create(
