@@ -1,17 +1,17 @@
 """Stages 4 and 5 of an ingest: prefill what is missing, seal it, store it.
 
-Writing goes on while the model computes the next stretch. An interruption loses at most what is in hand; a document
-counts as stored when its entry is durable.
+A stretch is sealed and written out of the buffer while the model computes the next one. An interruption loses at most
+what is in hand; a document counts as stored when its entry is durable.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from kvprep.errors import IntegrityError
 from kvprep.pipeline.writer import Writer
 from kvprep.prefill.base import Engine, KVBuffer
+from kvprep.prefill.lending import Loan
 from kvprep.prefill.models import ModelFiles
 from kvprep.prefill.plan import PlannedDocument, Stretch, cut
 from kvprep.progress import Progress
@@ -48,7 +48,7 @@ class Tally:
 class Computer:
     """Works through a plan with one engine and one buffer.
 
-    In memory at a time: the buffer, and one sealed stretch that is being written.
+    In memory at a time: the buffer, and one sealed chunk that is being written; with a codec one encoded stretch.
     """
 
     namespace: Namespace
@@ -103,9 +103,30 @@ class Computer:
         for piece in stretch.pieces:
             cost += engine.prefill(buffer, tokens[: stretch.end], [piece])
             self.progress.advance("prefill", piece.end - piece.start)
+        self.tally.tokens_computed += stretch.end - stretch.start
+        self.tally.prefill_s += cost.seconds
+        # All that was to be written before is on disk then, so that this one is written, and its loan given back.
         self.writer.settle()
+        loan = buffer.lend(stretch.start, stretch.end)
+        self.writer.submit(lambda: self._write(stretch, tokens, hashes, cost, loan))
+
+    def _write(
+        self, stretch: Stretch, tokens: TokenIds, hashes: Sequence[BlockHash], cost: PrefillCost, loan: Loan
+    ) -> None:
         began = time.perf_counter()
-        segment = self.namespace.seal_segment(
+        try:
+            segment = self._sealed(stretch, tokens, hashes, cost, loan)
+            reference = self.namespace.write_segment(segment)
+        finally:
+            loan.give_back()
+        self._written[stretch.document, stretch.start, stretch.end] = (reference, cost)
+        self.tally.stored_bytes += segment.num_bytes
+        self.tally.store_s += time.perf_counter() - began
+
+    def _sealed(
+        self, stretch: Stretch, tokens: TokenIds, hashes: Sequence[BlockHash], cost: PrefillCost, loan: Loan
+    ) -> SealedSegment:
+        return self.namespace.seal_segment(
             fingerprint=self.files.identity.fingerprint,
             shape=self.files.shape,
             block_size=self.block_size,
@@ -115,22 +136,9 @@ class Computer:
             end=stretch.end,
             pieces=stretch.pieces,
             cost=cost,
-            place=buffer.chunk_view,
+            place=loan.view,
             codec=self.codec,
         )
-        self.tally.store_s += time.perf_counter() - began
-        self.tally.stored_bytes += segment.num_bytes
-        self.tally.tokens_computed += stretch.end - stretch.start
-        self.tally.prefill_s += cost.seconds
-        self.writer.submit(partial(self._write, stretch, segment, cost))
-        # The segment is sealed out of the buffer as it is written.
-        self.writer.settle()
-
-    def _write(self, stretch: Stretch, segment: SealedSegment, cost: PrefillCost) -> None:
-        began = time.perf_counter()
-        reference = self.namespace.write_segment(segment)
-        self._written[stretch.document, stretch.start, stretch.end] = (reference, cost)
-        self.tally.store_s += time.perf_counter() - began
 
     def _entry(self, planned: PlannedDocument, job: Job, repaired: tuple[Stretch, ...]) -> EntryRecord:
         sound = min(planned.stored, repaired[0].start) if repaired else planned.stored

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kvprep.prefill.lending import Loan
 from kvprep.types import CacheShape, ModelIdentity, Piece, PrefillCost, TokenIds
 
 ChunkTarget = Callable[[int, int, int, int, int], memoryview]
@@ -58,6 +59,16 @@ class KVBuffer(Protocol):
 
         Raises:
             ValueError: beyond the capacity.
+        """
+
+    def lend(self, start: int, end: int) -> Loan:
+        """Lend tokens [start, end) to a reader in another thread, who gives them back in any case.
+
+        Writes to tokens that have not been read yet wait for it, and so do a load and the next loan. They may be
+        truncated at once.
+
+        Raises:
+            ValueError: beyond the length.
         """
 
     def filling(self) -> AbstractContextManager[ChunkTarget]:

@@ -6,12 +6,14 @@ reads is a view of it. Head-major, so that one head's tokens lie in one run of b
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from kvprep.prefill.base import KEYS, VALUES, ChunkTarget
+from kvprep.prefill.lending import ChunkView, Lender, Loan
 from kvprep.prefill.models import BLOCK_SIZE
+from kvprep.prefill.transfer import PinnedReader, bytes_of, copied
 from kvprep.types import CacheShape
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ class TorchBuffer:
         self._is_staged = self._device.type != "cpu" if staged is None else staged
         dtype = getattr(torch, shape.dtype)
         make = _layer_class()
-        self.layers = [make(layer, _whole_blocks(capacity), dtype, self._device) for layer in shape.layers]
+        self._lender = Lender()
+        self.layers = [
+            make(layer, _whole_blocks(capacity), dtype, self._device, partial(self._lender.wait_for, number))
+            for number, layer in enumerate(shape.layers)
+        ]
         self.cache: Any = DynamicCache()
         """What transformers' `forward` and `generate` take as `cache`; it appends to this buffer."""
         self.cache.layers = self.layers
@@ -92,14 +98,31 @@ class TorchBuffer:
     def chunk_view(self, layer: int, part: int, head: int, start: int, end: int) -> memoryview:
         """Show the bytes of tokens [start, end) of one head."""
         if self._is_staged:
-            return _bytes_of(self._run(layer, part, head, start, end).cpu())
+            return bytes_of(self._run(layer, part, head, start, end).cpu())
         return self._slice(layer, part, head, start, end)
+
+    def lend(self, start: int, end: int) -> Loan:
+        """Lend tokens [start, end) to a reader in another thread."""
+        if not 0 <= start < end <= self.length:
+            raise ValueError(f"tokens [{start}, {end}) are beyond the length of {self.length}")
+        last = len(self.layers) - 1
+        last_run = (last, VALUES, self.shape.layers[last].num_kv_heads - 1)
+        return self._lender.lend(self._lent_view(start, end), start, end, last_run)
+
+    def _lent_view(self, start: int, end: int) -> ChunkView:
+        if not self._is_staged:
+            return self._slice
+        if self._device.type == "cuda":
+            reader = PinnedReader(self._device)
+            return lambda *run: reader.read(self._run(*run))
+        return copied([layer.memory for layer in self.layers], start, end)
 
     @contextmanager
     def filling(self) -> Iterator[ChunkTarget]:
         """Fill tokens from outside."""
         staged: list[tuple[torch.Tensor, torch.Tensor]] = []
         with self.writing():
+            self._lender.wait_for_end()
             yield self._staging(staged) if self._is_staged else self._slice
             for run, host in staged:
                 run.copy_(host, non_blocking=True)
@@ -113,7 +136,7 @@ class TorchBuffer:
             run = self._run(layer, part, head, start, end)
             host = torch.empty(run.shape, dtype=run.dtype, pin_memory=self._device.type == "cuda")
             staged.append((run, host))
-            return _bytes_of(host)
+            return bytes_of(host)
 
         return target
 
@@ -152,14 +175,6 @@ def _whole_blocks(tokens: int) -> int:
     return max(1, -(-tokens // BLOCK_SIZE)) * BLOCK_SIZE
 
 
-def _bytes_of(run: "torch.Tensor") -> memoryview:
-    """Show a contiguous tensor's memory; numpy has no bfloat16, so by way of bytes."""
-    import torch
-
-    flat: Any = run.view(torch.uint8).reshape(-1).numpy()
-    return memoryview(flat)
-
-
 @cache
 def _layer_class() -> "Callable[..., Any]":
     """Make the cache layer's class when it is first needed, for importing transformers takes seconds."""
@@ -173,9 +188,16 @@ def _layer_class() -> "Callable[..., Any]":
         bytes: list[memoryview]
         """On a CPU, the same memory."""
 
-        def __init__(self, shape: Any, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
+        def __init__(
+            self,
+            shape: Any,
+            capacity: int,
+            dtype: torch.dtype,
+            device: torch.device,
+            wait_for: Callable[[int, int], None],
+        ) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
-            self.device, self.dtype = device, dtype
+            self.device, self.dtype, self.wait_for = device, dtype, wait_for
             self.capacity = capacity
             dims = (shape.key_dim, shape.value_dim)
             self._own([self._allocate((1, shape.num_kv_heads, capacity, dim)) for dim in dims])
@@ -196,13 +218,14 @@ def _layer_class() -> "Callable[..., Any]":
             """Grow to at least `capacity` tokens, at least doubling, and keep the valid ones."""
             if capacity <= self.capacity:
                 return
+            self.wait_for(0, self.capacity)
             self.capacity = _whole_blocks(max(capacity, 2 * self.capacity))
             self._own([self._moved(old) for old in self.memory])
             self.set_length(self.length)
 
         def _own(self, memory: list[torch.Tensor]) -> None:
             self.memory = memory
-            self.bytes = [_bytes_of(part) for part in memory] if self.device.type == "cpu" else []
+            self.bytes = [bytes_of(part) for part in memory] if self.device.type == "cpu" else []
 
         def _moved(self, old: torch.Tensor) -> torch.Tensor:
             new = self._allocate((*old.shape[:2], self.capacity, old.shape[3]))
@@ -215,6 +238,7 @@ def _layer_class() -> "Callable[..., Any]":
                 raise ValueError("a buffer holds one sequence; batches and beams need a cache of their own")
             start, end = self.length, self.length + key_states.shape[2]
             self.reserve(end)
+            self.wait_for(start, end)
             for memory, states in zip(self.memory, (key_states, value_states), strict=True):
                 memory[:, :, start:end] = states.detach()
             self.set_length(end)
