@@ -69,6 +69,8 @@ class Settings:
     namespace: str = "default"
     key_file: Path | None = None
     """None: the user's configuration folder."""
+    passphrase_file: Path | None = None
+    """Its first line opens a store whose key file is not there; None: asked for on a terminal."""
     model: ModelSettings = field(default_factory=ModelSettings)
     ingest: IngestSection = field(default_factory=IngestSection)
     ttl: TtlSection = field(default_factory=TtlSection)
@@ -144,6 +146,7 @@ def _from_environment(environment: Mapping[str, str], base: Settings) -> Setting
         store=path("KVPREP_STORE"),
         namespace=environment.get("KVPREP_NAMESPACE") or None,
         key_file=path("KVPREP_KEY_FILE"),
+        passphrase_file=path("KVPREP_PASSPHRASE_FILE"),
         model=model,
     )
 
@@ -215,7 +218,7 @@ def _ttl(where: str, table: object) -> TtlSection:
     return TtlSection(default, tuple(parsed.items()))
 
 
-_TOP: dict[str, Parser] = {"store": _path, "namespace": _text, "key_file": _path}
+_TOP: dict[str, Parser] = {"store": _path, "namespace": _text, "key_file": _path, "passphrase_file": _path}
 _MODEL: dict[str, Parser] = {f.name: _text for f in fields(ModelSettings)}
 _INGEST: dict[str, Parser] = {
     "preamble": _path,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from kvprep.cli.app import COMMANDS, app
+from kvprep.cli.groups import command_lines
 from kvprep.cli.options import EXIT_CODES
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
@@ -43,7 +44,14 @@ def pages() -> str:
     names = sorted(file.name for file in files("kvprep.cli").joinpath("schemas").iterdir())
     schemas = ", ".join(f"`{name}`" for name in names)
     parts = [INTRODUCTION.format(codes=codes, schemas=schemas), section("kvprep")]
-    return "\n".join([*parts, *(section(f"kvprep {name}", name) for name in COMMANDS)])
+    lines = [line for name in COMMANDS for line in _lines(name)]
+    return "\n".join([*parts, *(section(f"kvprep {' '.join(line)}", *line) for line in lines)])
+
+
+def _lines(name: str) -> list[tuple[str, ...]]:
+    """A command, or a group and its commands."""
+    lines = list(command_lines([name]))
+    return lines if lines == [(name,)] else [(name,), *lines]
 
 
 def section(title: str, *arguments: str) -> str:

@@ -4,14 +4,13 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from kvprep import __version__
 from kvprep.cli import output, render
+from kvprep.cli.groups import LazyGroup, load_command
 from kvprep.cli.signals import Terminated, unwind_on_sigterm
 from kvprep.errors import KvprepError
 
@@ -33,32 +32,22 @@ COMMANDS: Mapping[str, str] = {
     "invalidate": "Make stored entries unusable for ever.",
     "verify": "Check that every file is what was written.",
     "gc": "Remove what expired and what nothing needs any more.",
+    "key": "Add, list, remove, rotate and back up keys.",
+    "audit": "Show and check the log of who did what.",
 }
-"""Name and line in the list of commands, in the order of use. A command's module and function are named like it."""
+"""Name and line in the list of commands, in the order of use. A command's module and function are named like it.
+
+The module of a group of commands has a COMMANDS of its own, and a function for each."""
 
 
-class _Group(TyperGroup):
-    """Imports a command when it is called; reports what it raises, once, and gives its exit code.
+class _Group(LazyGroup):
+    """Reports what a command raises, once, and gives its exit code. A bug keeps its traceback."""
 
-    A bug keeps its traceback.
-    """
+    summaries = COMMANDS
 
-    def __init__(self, **settings: Any) -> None:
-        """Know the commands by name, which is all that help and a mistyped name need."""
-        super().__init__(**{**settings, "commands": dict.fromkeys(COMMANDS)})
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None where there is no such one."""
-        if cmd_name not in COMMANDS:
-            return None
-        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(cmd_name)(getattr(import_module(f"kvprep.cli.{cmd_name}"), cmd_name))
-        return typer.main.get_command(alone)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the commands for `--help`, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+    def load(self, name: str) -> Any:
+        """Import a command."""
+        return load_command(name, COMMANDS[name])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Note early whether errors are to be JSON too: a usage error comes before any option is read."""

@@ -26,6 +26,7 @@ from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
+from kvprep.cli.unlocking import passphrase_for
 from kvprep.config import Settings, TtlSection, parse_duration
 from kvprep.errors import DocumentError, SomeFailed, StoreLocked, TryAgainLater
 from kvprep.pipeline import IngestReport, IngestSettings
@@ -112,7 +113,9 @@ def _run(
 
 @contextmanager
 def _namespace(session: Session) -> Iterator[Namespace]:
-    store, is_new = open_or_create(session.path, key_file=session.settings.key_file)
+    is_there = (session.path / "store.toml").exists()
+    passphrase = passphrase_for(session.path, session.settings) if is_there else None
+    store, is_new = open_or_create(session.path, key_file=session.settings.key_file, passphrase=passphrase)
     with store:
         if is_new:
             furnish(session, store)

@@ -4,6 +4,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from getpass import getpass
 from typing import Any, TextIO
 
 from kvprep.progress import Progress, Silent
@@ -39,6 +40,11 @@ def error(message: str, hint: str, *, is_warning: bool = False) -> None:
 def note(line: str) -> None:
     """Print a line that is not data."""
     print(printable(line), file=sys.stderr, flush=True)
+
+
+def ask_secret(prompt: str) -> str:
+    """Ask on the terminal for what must not be shown."""
+    return getpass(printable(prompt))
 
 
 def content(text: str) -> None:

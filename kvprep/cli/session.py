@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kvprep.cli import output, render
+from kvprep.cli.unlocking import passphrase_for
 from kvprep.config import ModelSettings, Settings, override
 from kvprep.documents.cage import Cage
 from kvprep.prefill.models import ModelSpec
@@ -36,7 +37,8 @@ class Session:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Open the store."""
-        with Store.open(self.path, key_file=self.settings.key_file) as store:
+        passphrase = passphrase_for(self.path, self.settings)
+        with Store.open(self.path, key_file=self.settings.key_file, passphrase=passphrase) as store:
             yield store
 
     @contextmanager

@@ -63,7 +63,8 @@ def read_key_file(path: Path) -> bytes:
             data = file.read(_KEY_FILE_BYTES)
     except OSError as error:
         raise WrongKey(
-            f"{path}: no readable key file", hint="Name the store's key file with KVPREP_KEY_FILE, or restore its copy."
+            f"{path}: no readable key file",
+            hint="Name it with KVPREP_KEY_FILE, restore its copy, or put a passphrase into KVPREP_PASSPHRASE_FILE.",
         ) from error
     match = _KEY_FILE.fullmatch(data)
     if match and _check_digits(match["checked"]) == match["check"]:

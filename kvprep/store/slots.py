@@ -66,21 +66,24 @@ def new_slot_name() -> bytes:
     return new_key()
 
 
-def write_slot(layout: Layout, slot: Slot, secret: bytes) -> None:
-    """Write a slot that the secret of a key file opens."""
-    _write(layout, slot, FILE_SLOT, secret, salt=new_key())
+def seal_slot(layout: Layout, slot: Slot, secret: bytes) -> bytes:
+    """Seal a slot so that the secret of a key file opens it."""
+    return _seal(layout, slot, FILE_SLOT, secret, salt=new_key())
 
 
-def write_passphrase_slot(layout: Layout, slot: Slot, passphrase: str) -> None:
-    """Write a slot that a passphrase opens. Takes some tenths of a second and 128 MiB."""
+def seal_passphrase_slot(layout: Layout, slot: Slot, passphrase: str) -> bytes:
+    """Seal a slot so that a passphrase opens it. Takes some tenths of a second and 128 MiB."""
     salt = new_key()
-    _write(layout, slot, PASSPHRASE_SLOT, _stretched(passphrase, salt), salt=salt)
+    return _seal(layout, slot, PASSPHRASE_SLOT, _stretched(passphrase, salt), salt=salt)
 
 
-def _write(layout: Layout, slot: Slot, kind: str, secret: bytes, *, salt: bytes) -> None:
-    facts = _to_facts(layout, slot)
-    sealed = envelope.seal(kind, derive_key(secret, "slot"), slot.holder.slot, facts, salt=salt)
+def write_slot(layout: Layout, slot: Slot, sealed: bytes) -> None:
+    """Write a sealed slot. From then on its secret opens the store."""
     write_durably(layout, layout.file("keys", slot.holder.slot), [sealed])
+
+
+def _seal(layout: Layout, slot: Slot, kind: str, secret: bytes, *, salt: bytes) -> bytes:
+    return envelope.seal(kind, derive_key(secret, "slot"), slot.holder.slot, _to_facts(layout, slot), salt=salt)
 
 
 def open_slot(layout: Layout, secret: bytes) -> Slot:

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from kvprep.cli.app import COMMANDS
+from kvprep.cli.groups import command_lines
 from kvprep.cli.options import EXIT_CODES
 
+LINES = list(command_lines(COMMANDS))
 PROGRAM = (sys.executable, "-c", "from kvprep.cli.app import main; main()")
 REPOSITORY = Path(__file__).resolve().parents[2]
 WITHOUT_MODEL = (
@@ -160,10 +163,10 @@ def test_there_is_no_colour_without_a_terminal(program, run, stocked: Path) -> N
     assert "\x1b" not in program("ls").stdout + program("ls").stderr
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_a_command_has_an_example_and_its_exit_codes(run, name: str) -> None:
-    printed = run(name, "--help").stdout
-    assert f"Example:\n    kvprep {name}" in printed
+@pytest.mark.parametrize("line", LINES, ids=" ".join)
+def test_the_help_of_a_command_has_an_example_and_its_exit_codes(run, line: tuple[str, ...]) -> None:
+    printed = run(*line, "--help").stdout
+    assert f"Example:\n    kvprep {' '.join(line)}" in printed
     codes = printed.split("Exit codes:\n")[1].split("\n\n")[0].splitlines()
     assert {int(line.split()[0]) for line in codes} >= {0, 1, 2, 130, 143}
     assert all(line.split(maxsplit=1)[1] == EXIT_CODES[int(line.split()[0])] for line in codes)
@@ -188,9 +191,21 @@ def test_help_imports_no_command() -> None:
     assert not any(name.startswith(("kvprep.store", "kvprep.documents", "kvprep.prompt")) for name in imported)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_takes_the_common_options(run, name: str) -> None:
-    printed = run(name, "--help").stdout
+@pytest.mark.parametrize("line", [line for line in LINES if len(line) > 1], ids=" ".join)
+def test_a_group_says_of_each_of_its_commands_what_its_own_help_says(run, line: tuple[str, ...]) -> None:
+    group, name = line
+    summary = import_module(f"kvprep.cli.{group}").COMMANDS[name].removesuffix(".")
+    assert summary in " ".join(run(group, "--help").stdout.split())
+    assert summary in " ".join(run(*line, "--help").stdout.split())
+
+
+def test_a_mistyped_command_of_a_group_is_a_usage_error(run) -> None:
+    assert run("key", "ad").exit_code == 2
+
+
+@pytest.mark.parametrize("line", LINES, ids=" ".join)
+def test_every_command_takes_the_common_options(run, line: tuple[str, ...]) -> None:
+    printed = run(*line, "--help").stdout
     assert all(option in printed for option in ("--store", "--namespace", "--config", "--json", "--quiet", "--verbose"))
 
 
