@@ -127,9 +127,9 @@ def lines_of(run: Run) -> Callable[..., list[dict[str, Any]]]:
     """Run a command with --json, and give the objects that it prints, checked against its schema."""
 
     def facts(command: str, *arguments: object, exit_code: int = 0, stdin: str = "") -> list[dict[str, Any]]:
-        result = run(command, "--json", *arguments, stdin=stdin)
+        result = run(*command.split(), "--json", *arguments, stdin=stdin)
         assert result.exit_code == exit_code, result.stderr
-        return [valid(command, line) for line in result.stdout.splitlines()]
+        return [valid(command.replace(" ", "-"), line) for line in result.stdout.splitlines()]
 
     return facts
 

@@ -1,0 +1,78 @@
+"""`kvprep audit`: who did what, whether the log is whole, and a checkpoint to keep elsewhere."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kvprep.store.remembered import memory_file
+
+
+def change(store: Path, statement: str) -> None:
+    with closing(sqlite3.connect(store / "audit.sqlite")) as database, database:
+        database.execute(statement)
+
+
+def shown(run, *options: object) -> list[dict]:
+    return json.loads(run("audit", "show", "--json", *options).stdout)["records"]
+
+
+def test_a_question_leaves_who_looked_what_up_and_loaded_it(run, stocked: Path) -> None:
+    run("ask", stocked / "lease.txt", "How much?", "--max-new-tokens", 1)
+    verbs = [(r["verb"], r["outcome"], r["namespace"]) for r in shown(run)]
+    assert ("write", "done", "default") in verbs
+    assert verbs[-3:-1] == [("look-up", "hit", "default"), ("load", "done", "default")]
+    assert verbs[-1][0] == "open"  # this very command
+
+
+def test_no_word_of_a_document_and_no_path_is_in_the_log(run, stocked: Path, store: Path) -> None:
+    run("ask", stocked / "lease.txt", "How much is the rent?", "--max-new-tokens", 1)
+    written = (store / "audit.sqlite").read_bytes()
+    assert not any(word in written for word in (b"rent", b"lease", b"Mill Court", b".txt"))
+
+
+def test_records_are_chosen_by_principal_and_time(run, stocked: Path) -> None:
+    somebody = shown(run)[0]["principal"]
+    assert shown(run, "--by", somebody)
+    assert shown(run, "--by", "nobody/none") == []
+    assert shown(run, "--since", "2999-01-01") == []
+
+
+def test_an_untouched_log_is_whole_and_a_changed_one_is_4(run, stocked: Path, store: Path) -> None:
+    assert run("audit", "verify").exit_code == 0
+    change(store, "UPDATE records SET principal = 'somebody else' WHERE seq = 2")
+    result = run("audit", "verify", "--json")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout)["problems"] == ["record 2: not what was written, or not at its place"]
+
+
+def test_a_tail_that_was_cut_off_is_found_by_what_was_seen_here(run, stocked: Path, store: Path) -> None:
+    change(store, "DELETE FROM records WHERE seq > 2")
+    assert run("audit", "verify").exit_code == 4
+    assert run("audit", "verify", "--accept").exit_code == 0
+    assert run("audit", "verify").exit_code == 0
+
+
+def test_a_tail_that_was_cut_off_is_found_by_a_checkpoint_on_another_machine(run, stocked: Path, store: Path) -> None:
+    checkpoint = run("audit", "checkpoint").stdout.strip()
+    assert run("audit", "verify", "--checkpoint", checkpoint).exit_code == 0
+    change(store, "DELETE FROM records WHERE seq > 2")
+    memory_file().unlink()
+    assert run("audit", "verify").exit_code == 0
+    assert run("audit", "verify", "--checkpoint", checkpoint).exit_code == 4
+
+
+@pytest.mark.parametrize("text", ["", "12", "x:00", f"1:{'0' * 63}", f"-1:{'0' * 64}"])
+def test_what_is_no_checkpoint_is_a_usage_error(run, stocked: Path, text: str) -> None:
+    assert run("audit", "verify", "--checkpoint", text).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "checkpoint"])
+def test_json_is_as_its_schema_says(stocked: Path, command: str, json_of) -> None:
+    json_of(f"audit {command}")
+
+
+def test_the_table_shows_the_verbs(run, stocked: Path) -> None:
+    assert "write" in run("audit", "show").stdout
