@@ -29,6 +29,7 @@ from kvprep.prefill.plan import PlannedDocument, plan
 from kvprep.progress import Progress, Silent
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.store.entry import EntryRecord
+from kvprep.store.layout import disk_errors
 from kvprep.store.namespace import Namespace
 from kvprep.types import Prompt
 
@@ -219,7 +220,10 @@ class _Ingest:
 
     def _codec(self) -> Lossless | None:
         if self._settings.codec == "auto":
-            return Lossless() if pays(measure_speeds(self._namespace.store.path)) else None
+            folder = self._namespace.store.path
+            with disk_errors(folder):
+                speeds = measure_speeds(folder)
+            return Lossless() if pays(speeds) else None
         return Lossless() if self._settings.codec == "lossless" else None
 
     def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord, int], None]:

@@ -1,5 +1,6 @@
 """Stores whose keys and values are made smaller before they are sealed."""
 
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
 
@@ -7,6 +8,7 @@ import pytest
 from desk import HEAD, Desk, kv
 
 from kvprep.codec import Speeds
+from kvprep.errors import StoreFull
 from kvprep.reuse import load, replay
 from kvprep.types import Outcome
 
@@ -59,3 +61,10 @@ def test_auto_takes_what_loads_faster_here(
     desk.write("a.txt", TEXTS["a.txt"])
     assert desk.ingest(codec="auto").items[0].outcome is Outcome.INGESTED
     assert _codecs(desk) == {codec}
+
+
+def test_a_disk_too_full_to_be_measured_is_a_full_store(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: open("/dev/full", "wb"))
+    desk.write("a.txt", TEXTS["a.txt"])
+    with pytest.raises(StoreFull, match="no space left"):
+        desk.ingest(codec="auto")
