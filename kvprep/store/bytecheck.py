@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kvprep.errors import DanglingEntry, IntegrityError
 from kvprep.hashing import content_hash, drift_hash
-from kvprep.store import envelope
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.findings import COLLECT, INGEST, REINGEST, RESTORE_KEYS, Tally
 from kvprep.store.namespace import Namespace
@@ -21,11 +20,16 @@ RESTORE_STATE = "Put the newest copy of the folder namespaces/ back."
 def open_namespaces(store: Store, tally: Tally) -> list[Namespace]:
     """Open every namespace that keys or a state tell of; what does not open becomes a finding.
 
+    Whose key opens some namespaces only learns of no other.
+
     Raises:
         WrongKey: the keys of a namespace are damaged.
     """
     layout, opened = store.layout, []
-    for ident in sorted(set(_idents(layout.all_files("namespaces"))) | set(_wrapped(layout.all_files("keys")))):
+    idents = set(store.keyring.idents())
+    if store.keyring.opens_everything:
+        idents |= set(_idents(layout.all_files("namespaces")))
+    for ident in sorted(idents):
         subject = layout.relative(layout.file("namespaces", ident))
         try:
             namespace = store.open_namespace(ident)
@@ -34,10 +38,10 @@ def open_namespaces(store: Store, tally: Tally) -> list[Namespace]:
             continue
         if namespace is None and layout.file("keys", ident).exists():
             tally.info(subject, "missing: the making of the namespace was cut short", "Nothing to do.")
-        elif namespace is None:
-            tally.error(subject, "its keys are missing", RESTORE_KEYS)
-        else:
+        elif namespace is not None:
             opened.append(namespace)
+        elif layout.file("namespaces", ident).exists():
+            tally.error(subject, "its keys are missing", RESTORE_KEYS)
     return opened
 
 
@@ -47,14 +51,6 @@ def _idents(paths: Iterable[Path]) -> Iterator[NamespaceId]:
             yield NamespaceId(bytes.fromhex(path.stem))
         except ValueError:
             continue  # its name has been found wrong already
-
-
-def _wrapped(paths: Iterable[Path]) -> Iterator[NamespaceId]:
-    magic = envelope.MAGIC + b"k"
-    for path in paths:
-        with open(path, "rb") as file:
-            if file.read(len(magic)) == magic:
-                yield from _idents([path])
 
 
 class NamespaceCheck:

@@ -104,6 +104,7 @@ def remove_key(store: Store, which: str) -> ListedKey:
             )
         unlink_durably(store.layout.file("keys", key.slot))
         write_list(store.layout, access, [k for k in keys if k.role and k.slot != key.slot])
+    store.audit.record("key remove", "done", subject=key.slot)
     return key
 
 
@@ -126,6 +127,7 @@ def back_up_key_file(store: Store, key_file: Path, target: Path) -> None:
     write_secret(target, secret, comments)
     if open_slot(store.layout, read_key_file(target)).holder.slot != store.holder.slot:
         raise IntegrityError(f"{target}: does not open the store as {key_file} does", hint="Copy it by hand.")
+    store.audit.record("key backup", "done", subject=store.holder.slot)
 
 
 def admin_access(slot: Slot) -> MasterAccess:
@@ -192,6 +194,7 @@ def _add(store: Store, slot: Slot, kind: str, sealed: bytes) -> ListedKey:
             )
         write_list(store.layout, access, [*(k for k in keys if k.role), key])
         write_slot(store.layout, slot, sealed)
+    store.audit.record("key add", "done", subject=key.slot)
     return key
 
 

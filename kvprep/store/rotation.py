@@ -49,7 +49,9 @@ def rotate(store: Store, key_file: Path) -> Rotated:
         slot = open_slot(layout, secret)
         if not admin_access(slot).former:
             secret, slot = _begin(layout, slot, key_file)
-        return _finish(layout, slot, secret)
+        done = _finish(layout, slot, secret)
+    store.audit.record("key rotate", "done", subject=slot.holder.slot)
+    return done
 
 
 def _begin(layout: Layout, slot: Slot, key_file: Path) -> tuple[bytes, Slot]:
