@@ -1,45 +1,99 @@
 """`kvprep verify`."""
 
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kvprep.checks import verify_deep
 from kvprep.cli import render
+from kvprep.cli.junit import write_junit
+from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
+from kvprep.cli.repair import draw_repair, repair
 from kvprep.cli.session import Session
+from kvprep.cli.verify_options import MaxAge, MaxDuration, Sample, effort
 from kvprep.errors import IntegrityError
+from kvprep.pipeline.model import load_engine, remembered_spec
+from kvprep.prefill.base import Engine
+from kvprep.prefill.models import ModelFiles, resolve
 from kvprep.store.layout import open_layout
-from kvprep.store.verify import Level, VerifyReport, verify_sealed
+from kvprep.store.namespace import Namespace
+from kvprep.store.store import Store
+from kvprep.store.verify import Effort, Level, VerifyReport, verify_sealed
 from kvprep.store.verify import verify as verify_store
 from kvprep.types import Severity
 
+_EXAMPLE = """
+kvprep verify
+kvprep verify --level checksum   # needs no key
+kvprep verify --level deep --max-duration 30m --max-age 7d   # every night
+kvprep verify --repair
+"""
 
-@command(example="kvprep verify\nkvprep verify --level checksum   # needs no key", codes=STORE)
+
+@command(example=_EXAMPLE, codes=STORE)
 def verify(
     session: Session,
     level: Annotated[
         Level,
         typer.Option(
-            help="structure: names and lengths; checksum: every byte, without a key; bytes: everything opens."
+            help="structure: names and lengths; checksum: every byte, without a key; bytes: everything opens and "
+            "agrees; deep: a sample is computed afresh."
         ),
     ] = Level.BYTES,
+    sample: Sample = None,
+    max_duration: MaxDuration = None,
+    max_age: MaxAge = None,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Drop what is damaged, and compute it again from unchanged sources; then check again."
+        ),
+    ] = False,
     rebuild_index: Annotated[
         bool, typer.Option("--rebuild-index", help="First build index.sqlite anew from the sealed files.")
     ] = False,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result as JUnit XML, too.")] = None,
+    model: Model = None,
+    device: Device = None,
+    dtype: Dtype = None,
 ) -> None:
-    """Check that every file is what was written. Changes nothing, but for --rebuild-index."""
+    """Check that every file is what was written.
+
+    Changes nothing, but for --repair and --rebuild-index, and a log of what was checked when: a sample begins with
+    what was unchecked for the longest time. Runs beside everything else; what others do meanwhile is no finding.
+    """
+    session = session.with_model(name=model, device=device, dtype=dtype)
+    chosen = effort(sample, max_duration, max_age)
+    _check_options(level, chosen, mend)
     if rebuild_index:
         _rebuild(session)
-    report = _verify(session, level)
-    facts = _facts(report)
+    began = time.monotonic()
+    report, repaired = _verify(session, level, chosen, mend)
+    if junit is not None:
+        write_junit(junit, report, time.monotonic() - began)
+    facts = _facts(report) | {"repaired": repaired}
     if not session.emit("verify", facts):
         _draw(facts)
     if not report.ok:
         problems = sum(finding.severity is Severity.ERROR for finding in report.findings)
         raise IntegrityError(
-            f"{problems} problem{'' if problems == 1 else 's'} found", hint="Each line says its remedy."
+            f"{problems} problem{'' if problems == 1 else 's'} found",
+            hint="Each line says its remedy." if mend else "Each line says its remedy; --repair does what it can.",
         )
+
+
+def _check_options(level: Level, chosen: Effort, mend: bool) -> None:
+    if mend and level not in (Level.BYTES, Level.DEEP):
+        raise typer.BadParameter("needs level bytes or deep", param_hint="--repair")
+    if level is Level.STRUCTURE and chosen != Effort():
+        raise typer.BadParameter("level structure reads no contents of which there could be a part")
 
 
 def _rebuild(session: Session) -> None:
@@ -49,17 +103,40 @@ def _rebuild(session: Session) -> None:
             session.say(f"Index of namespace {namespace.name} built anew")
 
 
-def _verify(session: Session, level: Level) -> VerifyReport:
-    if level is not Level.BYTES:
-        return verify_sealed(open_layout(session.path), level)
-    with session.store() as store:
-        return verify_store(store, level=level)
+def _verify(session: Session, level: Level, chosen: Effort, mend: bool) -> tuple[VerifyReport, Facts | None]:
+    """Check, and after a repair check again."""
+    if level not in (Level.BYTES, Level.DEEP):
+        return verify_sealed(open_layout(session.path), level, effort=chosen), None
+    load = lru_cache(maxsize=1)(load_engine)
+    with ExitStack() as stack:
+        # The readers start first: no process that opens a stranger's file has ever seen the key.
+        cage = stack.enter_context(session.cage()) if mend else None
+        store = stack.enter_context(session.store())
+        report = _check(session, store, level, chosen, load)
+        if cage is None or report.ok:
+            return report, None
+        repaired = repair(session, cage, store, report, load)
+        return _check(session, store, level, chosen, load), repaired
+
+
+def _check(
+    session: Session, store: Store, level: Level, chosen: Effort, load: Callable[[ModelFiles], Engine]
+) -> VerifyReport:
+    if level is Level.BYTES:
+        return verify_store(store, effort=chosen)
+    with session.progress() as progress:
+
+        def find_model(namespace: Namespace) -> ModelFiles:
+            return resolve(session.model(namespace) or remembered_spec(namespace.state().settings), progress)
+
+        return verify_deep(store, effort=chosen, find_model=find_model, load_engine=load)
 
 
 def _facts(report: VerifyReport) -> Facts:
     return {
         "level": str(report.level),
         "checked": dict(report.checked),
+        "passed_over": {"recent": report.recent, "left": report.left},
         "findings": [
             {"severity": str(f.severity), "subject": f.subject, "problem": f.problem, "remedy": f.remedy}
             for f in report.findings
@@ -69,8 +146,13 @@ def _facts(report: VerifyReport) -> Facts:
 
 
 def _draw(facts: Facts) -> None:
+    if facts["repaired"]:
+        draw_repair(facts["repaired"])
     checked = ", ".join(f"{count:,} {name}" for name, count in facts["checked"].items() if count)
     if facts["findings"]:
         columns = ("severity", "subject", "problem", "remedy")
         render.table(columns, [tuple(finding[column] for column in columns) for finding in facts["findings"]])
     print(f"{'sound' if facts['ok'] else 'NOT SOUND'} at level {facts['level']}: {checked or 'nothing to check'}")
+    passed_over = facts["passed_over"]
+    if any(passed_over.values()):
+        print(f"passed over: {passed_over['recent']:,} found sound lately, {passed_over['left']:,} left for later runs")

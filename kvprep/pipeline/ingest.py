@@ -72,6 +72,21 @@ def ingest(
     return run.report
 
 
+def ingest_groups(
+    namespace: Namespace,
+    groups: Sequence[DocumentGroup],
+    settings: IngestSettings,
+    progress: Progress,
+    *,
+    load: Callable[[ModelFiles], Engine] | None = None,
+) -> IngestReport:
+    """Do as `ingest` does, with documents that have been read already."""
+    run = _Ingest(namespace, settings, progress, load or load_engine)
+    run.take(groups)
+    run.store()
+    return run.report
+
+
 class _Ingest:
     """State of one run."""
 
@@ -110,6 +125,10 @@ class _Ingest:
         model = self._files.identity.fingerprint
         gatherer = Gatherer.into(self._namespace, model, self._tags, self._settings, self.report, self._progress)
         self._gathered = gatherer.gather(cage, paths)
+
+    def take(self, groups: Sequence[DocumentGroup]) -> None:
+        """Work with documents that were read before."""
+        self._gathered = Gathered(groups=list(groups))
 
     # Hash, plan
 

@@ -1,4 +1,4 @@
-"""When each file was last found sound, so that a long check can be spread over nights.
+"""When each file was looked at last, and whether it was sound, so that a long check can be spread over nights.
 
 Names of files and times, nothing else. To lose it means to check again.
 """
@@ -10,7 +10,11 @@ from pathlib import Path
 
 from kvprep.store.database import open_database
 
-_TABLE = "CREATE TABLE IF NOT EXISTS checks (level TEXT, subject TEXT, at REAL NOT NULL, PRIMARY KEY (level, subject))"
+_TABLE = """
+CREATE TABLE IF NOT EXISTS checks (
+    level TEXT, subject TEXT, at REAL NOT NULL, is_sound INTEGER NOT NULL, PRIMARY KEY (level, subject)
+)
+"""
 _GROUP = 32
 
 
@@ -20,22 +24,26 @@ class CheckLog:
     def __init__(self, path: Path, level: str) -> None:
         """Open the file, made where it is missing, and made anew where it is damaged."""
         self._level = level
-        self._pending: list[tuple[str, str, float]] = []
+        self._pending: list[tuple[str, str, float, bool]] = []
         try:
             self._connection: sqlite3.Connection | None = _opened(path)
         except (sqlite3.Error, OSError):
             self._connection = None
 
-    def last(self) -> dict[str, float]:
-        """When each subject was found sound last, in seconds since 1970."""
+    def last(self) -> dict[str, tuple[float, bool]]:
+        """When each subject was looked at last, in seconds since 1970, and whether it was sound."""
         if self._connection is None:
             return {}
-        rows = self._connection.execute("SELECT subject, at FROM checks WHERE level = ?", (self._level,))
-        return {str(subject): float(at) for subject, at in rows}
+        sql = "SELECT subject, at, is_sound FROM checks WHERE level = ?"
+        try:
+            rows = self._connection.execute(sql, (self._level,)).fetchall()
+            return {str(subject): (float(at), bool(is_sound)) for subject, at, is_sound in rows}
+        except (sqlite3.Error, TypeError, ValueError):  # damaged, or edited by hand
+            return {}
 
-    def note(self, subject: str) -> None:
-        """Note that a subject is sound."""
-        self._pending.append((self._level, subject, time.time()))
+    def note(self, subject: str, *, is_sound: bool) -> None:
+        """Note that a subject has been looked at."""
+        self._pending.append((self._level, subject, time.time(), is_sound))
         if len(self._pending) >= _GROUP:
             self._write()
 
@@ -48,7 +56,7 @@ class CheckLog:
             self._change("DELETE FROM checks WHERE level = ? AND subject = ?", parameters)
 
     def _write(self) -> None:
-        self._change("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", self._pending)
+        self._change("INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?)", self._pending)
         self._pending.clear()
 
     def _change(self, sql: str, rows: Sequence[tuple[str | float, ...]]) -> None:

@@ -97,14 +97,17 @@ class _Collection:
         self._to_reseal = [(needs, use) for needs, use in shrinkable if self._file(use).name not in spared]
         if self._unreadable:
             self._garbage, self._to_reseal = [], []
+        if not store.keyring.opens_everything:
+            self._garbage = []  # others may need what this key knows nothing of
         self._num_shrinkable = len(shrinkable)
         kept = (path for kind in ("entries", "documents") for path in store.layout.all_files(kind))
         self._total = sum(map(_size, (*segments, *kept)))
 
     def _names_of_unreadable(self, entries: set[Path]) -> tuple[str, ...]:
-        unclaimed = entries - {path for needs in self._needs for path in needs.files}
         unreadable = [path for needs in self._needs for path in needs.unreadable]
-        unreadable += [path for path in sorted(unclaimed) if path.exists()]
+        if self._store.keyring.opens_everything:
+            unclaimed = entries - {path for needs in self._needs for path in needs.files}
+            unreadable += [path for path in sorted(unclaimed) if path.exists()]
         return tuple(self._layout.relative(path) for path in unreadable)
 
     def _file(self, use: Use) -> Path:

@@ -43,19 +43,18 @@ class Scrub:
         """
         now = time.time()
         # A time to come is that of a clock that was set back since: it proves nothing.
-        last = {subject: at for subject, at in self._log.last().items() if at <= now}
+        last = {subject: seen for subject, seen in self._log.last().items() if seen[0] <= now}
         newest = now - (self._effort.max_age_seconds or 0.0)
-        due = [subject for subject in subjects if last.get(subject, 0.0) <= newest]
+        due = [subject for subject in subjects if not _is_newer(last.get(subject), newest)]
         self._tally.recent += len(subjects) - len(due)
-        due.sort(key=lambda subject: (last.get(subject, 0.0), subject))
+        due.sort(key=lambda subject: (last.get(subject, (0.0, False))[0], subject))
         done = 0
         for subject in due[: self._num(len(due))]:
             if done and self._is_over():
                 break
             yield subject
             done += 1
-            if not self._tally.is_damaged(subject):
-                self._log.note(subject)
+            self._log.note(subject, is_sound=not self._tally.is_damaged(subject))
         self._tally.left += len(due) - done
         self._log.keep(subjects)
 
@@ -67,3 +66,8 @@ class Scrub:
 
     def _is_over(self) -> bool:
         return self._effort.max_seconds is not None and self._clock() - self._began >= self._effort.max_seconds
+
+
+def _is_newer(seen: tuple[float, bool] | None, newest: float) -> bool:
+    """Tell whether something was found sound after a time."""
+    return seen is not None and seen[1] and seen[0] > newest

@@ -79,7 +79,9 @@ def verify(
         check.entries()
         check_index(check.namespace, tally)
     _check_contents(layout, checks, effort, tally)
-    if namespaces is None and not any(f.subject.startswith("namespaces/") for f in _errors(tally)):
+    # Who does not open all cannot tell what belongs to nobody.
+    opens_all = namespaces is None and store.keyring.opens_everything
+    if opens_all and not any(f.subject.startswith("namespaces/") for f in _errors(tally)):
         _check_unclaimed(layout, listed, checks, tally)
         _check_orphans(layout, listed["segments"], checks, in_use, tally)
     return tally.report(level)

@@ -1,0 +1,58 @@
+"""Options of `verify` that say how much is done in one run."""
+
+from typing import Annotated
+
+import typer
+
+from kvprep.config import parse_duration
+from kvprep.store.verify import Effort
+
+Sample = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Read at most N segments, or a share of them: 100, 5%; at level deep entries.  [default: all; deep: 5]",
+    ),
+]
+MaxDuration = Annotated[
+    str | None, typer.Option(metavar="SPAN", help="Begin no further segment, or entry, after this time: 30m.")
+]
+MaxAge = Annotated[
+    str | None, typer.Option(metavar="SPAN", help="Pass over what was found sound within this time: 7d.")
+]
+
+
+def effort(sample: str | None, max_duration: str | None, max_age: str | None) -> Effort:
+    """Read the options.
+
+    Raises:
+        typer.BadParameter: one makes no sense.
+    """
+    duration, age = _span(max_duration, "--max-duration"), _span(max_age, "--max-age")
+    try:
+        return Effort(None if sample is None else _sampled(sample), duration, age)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _sampled(text: str) -> int | float:
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else None
+        number: int | float = int(text) if share is None else share
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is neither a number nor a share, 5%", param_hint="--sample") from error
+    if share is not None and not 0 < share <= 1:
+        raise typer.BadParameter(f"{text!r} is no share", param_hint="--sample")
+    return number
+
+
+def _span(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    if not seconds:
+        raise typer.BadParameter(f"{text!r} is no time", param_hint=option)
+    return seconds
