@@ -34,6 +34,7 @@ def xlsx(*sheets: str, styles: str = "", states: Sequence[str] = (), parts: Mapp
             "xl/workbook.xml", f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{listed}</sheets></workbook>'
         )
         targets = [*(("worksheet", f"worksheets/{name}.xml") for name in names), ("styles", "styles.xml")]
+        targets += [("person", "persons.xml")] if "xl/persons.xml" in (parts or {}) else []
         package.writestr("xl/_rels/workbook.xml.rels", relations(*targets))
         package.writestr(
             "xl/styles.xml", f'<styleSheet xmlns="{MAIN}">{styles or cell_formats("General")}</styleSheet>'

@@ -1,3 +1,4 @@
+import pytest
 from document_makers import docx_of, p, part_of, r, with_parts
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
@@ -44,7 +45,7 @@ def test_a_chart_shows_its_title_and_its_values_as_a_table() -> None:
     graphic = f'<c:chart {nsdecls("c", "r")} r:id="rId9"/>'
     text = text_of(with_drawing(graphic, "chart", chart("lineChart", *series, title="Revenue")))
     table = "|  | North | South |\n| --- | --- | --- |\n| Q1 | 4.3 | 1 |\n| Q2 | 2 | n/a |"
-    assert text == f"before\n\nRevenue\n\n{table}\n\nafter\n"
+    assert text == f"before\n\nRevenue\n\nLine chart\n\n{table}\n\nafter\n"
 
 
 def test_a_chart_without_a_title_is_called_by_its_kind() -> None:
@@ -70,3 +71,18 @@ def test_the_shapes_of_a_diagram_give_their_text() -> None:
 def test_lettering_is_text() -> None:
     mark = '<w:r><w:pict><v:shape><v:textpath string="DRAFT"/></v:shape></w:pict></w:r>'
     assert text_of(docx_of(p(mark), p(r("terms")))) == "DRAFT\n\nterms\n"
+
+
+AXES = (
+    '<c:axId val="1"/><c:axId val="2"/></c:barChart>'
+    '<c:catAx><c:axId val="1"/>{deleted}<c:title><a:p><a:r><a:t>Year</a:t></a:r></a:p></c:title></c:catAx>'
+    '<c:valAx><c:axId val="2"/><c:title><a:p><a:r><a:t>Number of ducks</a:t></a:r></a:p></c:title></c:valAx>'
+)
+
+
+@pytest.mark.parametrize(("deleted", "head"), [("", "Year"), ('<c:delete val="0"/>', "Year"), ("<c:delete/>", "")])
+def test_the_titles_of_drawn_axes_say_what_labels_and_values_are(deleted: str, head: str) -> None:
+    part = chart("barChart", kept("tx", "Wild") + kept("cat", "2024") + kept("val", "5")).decode()
+    root = parse_xml(part.replace("</c:barChart>", AXES.format(deleted=deleted)).encode())
+    table = f"| {head} | Wild |\n| --- | --- |\n| 2024 | 5 |"
+    assert [block.text for block in chart_blocks(root)] == ["Bar chart: Number of ducks", table]

@@ -118,17 +118,8 @@ def test_a_chart_is_the_table_that_it_draws_under_its_title() -> None:
     }
     data = make.xlsx(make.sheet([["a"]]), parts=parts)
     assert text_of(data) == (
-        "## Sheet1\n\na\n\nNote\n\nSales\n\n|  | North |\n| --- | --- |\n| 2024 | 5 |\n| 2025 | 6 |\n"
+        "## Sheet1\n\na\n\nNote\n\nSales\n\nLine chart\n\n|  | North |\n| --- | --- |\n| 2024 | 5 |\n| 2025 | 6 |\n"
     )
-
-
-def test_comments_are_counted_and_no_part_of_the_text() -> None:
-    parts = {
-        "xl/worksheets/_rels/sheet1.xml.rels": make.relations(("comments", "../comments1.xml")),
-        "xl/comments1.xml": f'<comments xmlns="{make.MAIN}"><commentList><comment ref="A1"/></commentList></comments>',
-    }
-    data = make.xlsx(make.sheet([["a"]]), parts=parts)
-    assert findings_of(data) == {"comments: sheet 1": 1}
 
 
 def test_a_workbook_without_values_is_empty() -> None:

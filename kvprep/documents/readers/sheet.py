@@ -11,7 +11,8 @@ from kvprep.documents.hidden import num_visible, text_findings
 from kvprep.documents.readers.office.names import qn
 from kvprep.documents.readers.office.package import Package
 from kvprep.documents.readers.sheets.layout import ClosedUp, Place, SheetLayout, sheet_layout
-from kvprep.documents.readers.sheets.parts import WORKBOOK, drawing_blocks, num_comments, related, sheet_parts
+from kvprep.documents.readers.sheets.notes import cell_notes, note_lines
+from kvprep.documents.readers.sheets.parts import WORKBOOK, drawing_blocks, related, sheet_parts
 from kvprep.documents.readers.sheets.regions import region_blocks
 from kvprep.documents.readers.sheets.shown import Value, shown
 from kvprep.documents.readers.sheets.styles import CellStyle, cell_styles
@@ -53,6 +54,7 @@ class _Workbook:
         for part in related(self._package, WORKBOOK, "sharedStrings"):
             self._package.part(part)
         self._layouts = {name: sheet_layout(self._package.part(part) or b"") for name, part in self._parts.items()}
+        self._notes = {name: cell_notes(self._package, part) for name, part in self._parts.items()}
         self._values = _open(data)
 
     def blocks(self) -> Iterator[Block]:
@@ -65,7 +67,8 @@ class _Workbook:
             if sheet.visible is SheetVisibleEnum.Visible:
                 yield from self._sheet(sheet.name, cells, layout, drawn)
             else:
-                self._hide("hidden sheet", [*cells.values(), *(block.text for block in drawn)])
+                notes = (note.text for note in self._notes.get(sheet.name, ()))
+                self._hide("hidden sheet", [*cells.values(), *notes, *(block.text for block in drawn)])
 
     def title(self) -> str:
         root = self._package.root("docProps/core.xml")
@@ -74,18 +77,21 @@ class _Workbook:
     def findings(self) -> Iterator[TextFinding]:
         """Report what `blocks` has left out."""
         yield from text_findings(+self._hidden)
-        for number, part in enumerate(self._parts.values(), 1):
-            count = num_comments(self._package, part)
-            if count:
-                yield TextFinding("comments", count, f"sheet {number}")
+        for number, notes in enumerate(self._notes.values(), 1):
+            if notes:
+                yield TextFinding("comments", len(notes), f"sheet {number}")
 
     def _sheet(self, name: str, cells: dict[Place, str], layout: SheetLayout, drawn: list[Block]) -> Iterator[Block]:
-        self._hide("hidden rows or columns", [text for place, text in cells.items() if layout.is_hidden(place)])
+        said = [(note.place, note.text) for note in self._notes.get(name, ())]
+        unseen = [text for place, text in [*cells.items(), *said] if layout.is_hidden(place)]
+        self._hide("hidden rows or columns", unseen)
+        notes = [note for note in self._notes.get(name, ()) if not layout.is_hidden(note.place)]
         closed_up = ClosedUp(layout)
         visible = {closed_up.place(place): text for place, text in cells.items() if not layout.is_hidden(place)}
-        if visible or drawn:
+        if visible or notes or drawn:
             yield Block(f"## {name}")
         yield from region_blocks(visible, list(closed_up.spans(layout.merged)))
+        yield from note_lines(notes, cells)
         yield from drawn
 
     def _cells(self, name: str, layout: SheetLayout) -> dict[Place, str]:

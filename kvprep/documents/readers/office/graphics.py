@@ -19,15 +19,22 @@ _MAX_CELLS = 100_000
 
 
 def chart_blocks(root: "Element") -> Iterator[Block]:
-    """Yield a chart's title, or what kind of chart it is, and a table of what it draws."""
+    """Yield a chart's title, what kind of chart it is, and a table of what it draws.
+
+    The kind says that the figures are a picture: in a workbook they are those of a sheet once more. The title of the
+    axis along the labels heads their column; that of the other axis says what the values are.
+    """
     title = _text(root.find(qn("c:chart/c:title")))
     area = root.find(qn("c:chart/c:plotArea"))
-    for plot in area if area is not None else ():
-        series = plot.findall(qn("c:ser"))
-        rows = _rows(series)
+    if area is None:
+        return
+    for plot in area:
+        labels, *values = [*_axis_titles(plot, area), ""]
+        rows = _rows(plot.findall(qn("c:ser")), labels)
         if rows:
-            yield Block(title or _kind(plot))
+            yield from [Block(title)] if title else []
             title = ""
+            yield Block(": ".join(filter(None, [_kind(plot), *values])))
             yield Block(markdown_table(rows), BlockKind.TABLE)
 
 
@@ -39,14 +46,33 @@ def diagram_blocks(root: "Element") -> Iterator[Block]:
             yield Block(text)
 
 
-def _rows(series: "list[Element]") -> list[list[str]]:
+def _axis_titles(plot: "Element", area: "Element") -> Iterator[str]:
+    """Yield what is written along a plot's axes, that of its labels first; nothing for an axis that is not drawn."""
+    axes = {_axis_id(axis): axis for axis in area if axis.tag.endswith("Ax")}
+    for axis_id in plot.iterfind(qn("c:axId")):
+        axis = axes.get(axis_id.get("val"))
+        if axis is not None:
+            yield "" if _is_deleted(axis) else _text(axis.find(qn("c:title")))
+
+
+def _axis_id(axis: "Element") -> str | None:
+    axis_id = axis.find(qn("c:axId"))
+    return axis_id.get("val") if axis_id is not None else None
+
+
+def _is_deleted(axis: "Element") -> bool:
+    switch = axis.find(qn("c:delete"))
+    return switch is not None and switch.get("val", "1") in ("1", "true")
+
+
+def _rows(series: "list[Element]", labels_head: str) -> list[list[str]]:
     """Lay out one row for each label and one column for each series."""
     columns = [_points(entry, _VALUES) for entry in series]
     indices = sorted(set().union(*columns))[: _MAX_CELLS // max(1, len(series))]
     if not indices:
         return []
     labels = next(filter(None, (_points(entry, _LABELS) for entry in series)), {})
-    head = ["", *(_text(entry.find(qn("c:tx"))) for entry in series)]
+    head = [labels_head, *(_text(entry.find(qn("c:tx"))) for entry in series)]
     return [head, *([labels.get(index, ""), *(column.get(index, "") for column in columns)] for index in indices)]
 
 

@@ -18,6 +18,7 @@ _NAMESPACES = {
     "c": f"{_OFFICE}drawingml/2006/chart",
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
     "s": f"{_OFFICE}spreadsheetml/2006/main",
+    "tc": "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments",
     "xdr": f"{_OFFICE}drawingml/2006/spreadsheetDrawing",
     "w14": "http://schemas.microsoft.com/office/word/2010/wordml",
     "w16se": "http://schemas.microsoft.com/office/word/2015/wordml/symex",

@@ -133,14 +133,19 @@ def _note(layout: SheetLayout, name: str, element: "Element") -> None:
         layout.coloured_otherwise = True
 
 
-def _place(reference: str, default: Place) -> Place:
+def parse_place(reference: str) -> Place | None:
+    """Read the name of a cell, such as `B7`; nothing where it is none."""
     match = _REFERENCE.fullmatch(reference)
     if not match:
-        return default
+        return None
     column = 0
     for letter in match.group(1):
         column = column * 26 + ord(letter) - ord("A") + 1
     return int(match.group(2)) - 1, column - 1
+
+
+def _place(reference: str, default: Place) -> Place:
+    return parse_place(reference) or default
 
 
 def _num_spanned(places: Sequence[Place]) -> int:

@@ -49,15 +49,13 @@ def drawing_blocks(package: Package, sheet: str) -> Iterator[Block]:
             yield from chart_blocks(root) if root is not None else ()
 
 
-def num_comments(package: Package, sheet: str) -> int:
-    """Count the comments on a sheet's cells."""
-    roots = [package.root(part) for part in related(package, sheet, "comments")]
-    return sum(1 for root in roots if root is not None for _ in root.iter(qn("s:comment")))
-
-
 def _boxes(root: "Element | None") -> Iterator[Block]:
     for box in root.iter(qn("xdr:txBody")) if root is not None else ():
         paragraphs = box.iterfind(qn("a:p"))
-        text = "\n".join("".join(run.text or "" for run in each.iter(qn("a:t"))) for each in paragraphs)
+        text = "\n".join("".join(map(_run, each.iter(qn("a:t"), qn("a:br")))) for each in paragraphs)
         if text.strip():
             yield Block(text)
+
+
+def _run(run: "Element") -> str:
+    return "\n" if run.tag == qn("a:br") else run.text or ""
