@@ -17,7 +17,7 @@ from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.repair import draw_repair, repair
 from kvprep.cli.session import Session
-from kvprep.cli.verify_options import MaxAge, MaxDuration, Sample, effort
+from kvprep.cli.verify_options import MaxAge, MaxDuration, Sample, Writers, effort, public_keys
 from kvprep.errors import IntegrityError
 from kvprep.pipeline.model import load_engine, remembered_spec
 from kvprep.prefill.base import Engine
@@ -32,6 +32,7 @@ from kvprep.types import Severity
 _EXAMPLE = """
 kvprep verify
 kvprep verify --level checksum   # needs no key
+kvprep verify --writer 5f2a…     # needs none either: did this writer write it all, and nobody else?
 kvprep verify --level deep --max-duration 30m --max-age 7d   # every night
 kvprep verify --repair
 """
@@ -41,12 +42,13 @@ kvprep verify --repair
 def verify(
     session: Session,
     level: Annotated[
-        Level,
+        Level | None,
         typer.Option(
             help="structure: names and lengths; checksum: every byte, without a key; bytes: everything opens and "
-            "agrees; deep: a sample is computed afresh."
+            "agrees; deep: a sample is computed afresh.  [default: bytes; with --writer: checksum]"
         ),
-    ] = Level.BYTES,
+    ] = None,
+    writer: Writers = None,
     sample: Sample = None,
     max_duration: MaxDuration = None,
     max_age: MaxAge = None,
@@ -70,12 +72,13 @@ def verify(
     what was unchecked for the longest time. Runs beside everything else; what others do meanwhile is no finding.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
-    chosen = effort(sample, max_duration, max_age)
-    _check_options(level, chosen, mend)
+    chosen, writers = effort(sample, max_duration, max_age), public_keys(writer or [])
+    level = level or (Level.CHECKSUM if writers else Level.BYTES)
+    _check_options(level, chosen, writers, mend)
     if rebuild_index:
         _rebuild(session)
     began = time.monotonic()
-    report, repaired = _verify(session, level, chosen, mend)
+    report, repaired = _verify(session, level, chosen, writers, mend)
     if junit is not None:
         write_junit(junit, report, time.monotonic() - began)
     facts = _facts(report) | {"repaired": repaired}
@@ -89,7 +92,9 @@ def verify(
         )
 
 
-def _check_options(level: Level, chosen: Effort, mend: bool) -> None:
+def _check_options(level: Level, chosen: Effort, writers: list[bytes], mend: bool) -> None:
+    if writers and level is not Level.CHECKSUM:
+        raise typer.BadParameter("needs level checksum", param_hint="--writer")
     if mend and level not in (Level.BYTES, Level.DEEP):
         raise typer.BadParameter("needs level bytes or deep", param_hint="--repair")
     if level is Level.STRUCTURE and chosen != Effort():
@@ -103,10 +108,12 @@ def _rebuild(session: Session) -> None:
             session.say(f"Index of namespace {namespace.name} built anew")
 
 
-def _verify(session: Session, level: Level, chosen: Effort, mend: bool) -> tuple[VerifyReport, Facts | None]:
+def _verify(
+    session: Session, level: Level, chosen: Effort, writers: list[bytes], mend: bool
+) -> tuple[VerifyReport, Facts | None]:
     """Check, and after a repair check again."""
     if level not in (Level.BYTES, Level.DEEP):
-        return verify_sealed(open_layout(session.path), level, effort=chosen), None
+        return verify_sealed(open_layout(session.path), level, effort=chosen, writers=writers), None
     load = lru_cache(maxsize=1)(load_engine)
     with ExitStack() as stack:
         # The readers start first: no process that opens a stranger's file has ever seen the key.

@@ -1,10 +1,11 @@
-"""Options of `verify` that say how much is done in one run."""
+"""Options of `verify` that say how much is done in one run, and who may have written."""
 
 from typing import Annotated
 
 import typer
 
 from kvprep.config import parse_duration
+from kvprep.store.signing import PUBLIC_BYTES
 from kvprep.store.verify import Effort
 
 Sample = Annotated[
@@ -20,6 +21,29 @@ MaxDuration = Annotated[
 MaxAge = Annotated[
     str | None, typer.Option(metavar="SPAN", help="Pass over what was found sound within this time: 7d.")
 ]
+Writers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--writer",
+        metavar="PUBLIC",
+        help="Public key that must have signed every file, 64 hex digits; repeatable: one of them.",
+    ),
+]
+
+
+def public_keys(texts: list[str]) -> list[bytes]:
+    """Read public keys.
+
+    Raises:
+        typer.BadParameter: one is none.
+    """
+    try:
+        keys = [bytes.fromhex(text) for text in texts]
+    except ValueError as error:
+        raise typer.BadParameter("a public key has 64 hex digits", param_hint="--writer") from error
+    if any(len(key) != PUBLIC_BYTES for key in keys):
+        raise typer.BadParameter("a public key has 64 hex digits", param_hint="--writer")
+    return keys
 
 
 def effort(sample: str | None, max_duration: str | None, max_age: str | None) -> Effort:

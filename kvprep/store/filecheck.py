@@ -6,13 +6,13 @@ Source: docs/format.md, "Folder", "Sealed file" and "Segment".
 import mmap
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from kvprep.errors import StoreError
+from kvprep.errors import StoreError, UntrustedWriter
 from kvprep.store import envelope, segmentheader
 from kvprep.store.database import entry_rows
-from kvprep.store.findings import COLLECT, REBUILD, REINGEST, RESTORE_KEYS, Level, Tally
+from kvprep.store.findings import COLLECT, REBUILD, REINGEST, REINGEST_SIGNED, RESTORE_KEYS, Level, Tally
 from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, is_left_behind
 from kvprep.store.lock import exclusive
 
@@ -31,11 +31,15 @@ _TOP = re.compile(r"README|store\.toml|kvprep\.toml|(index|usage|audit|checks)\.
 _OURS = re.compile(r".*\.kv[a-z]")
 
 
-def check_files(layout: Layout, level: Level, tally: Tally) -> list[Path]:
+def check_files(layout: Layout, level: Level, tally: Tally, writers: Collection[bytes] = ()) -> list[Path]:
     """Look at every file of a store; return the segments whose headers are sound.
 
     Segments are large: their contents are looked at by `check_contents`. All other files are read here, but at level
     structure.
+
+    Args:
+        layout, level, tally: what is checked, how, and where it is noted.
+        writers: as in `check_contents`.
     """
     segments = []
     with disk_errors(layout.root):
@@ -46,7 +50,7 @@ def check_files(layout: Layout, level: Level, tally: Tally) -> list[Path]:
                     if kind == "segments":
                         segments.append(path)
                     elif level is not Level.STRUCTURE:
-                        check_contents(layout, kind, path, tally)
+                        check_contents(layout, kind, path, tally, writers)
         for path in _folder(layout, "locks", tally):
             if not _LOCK.fullmatch(path.name):
                 _stranger(layout, path, tally)
@@ -110,18 +114,41 @@ def _check_structure(layout: Layout, kind: str, path: Path, tally: Tally) -> boo
     return True
 
 
-def check_contents(layout: Layout, kind: str, path: Path, tally: Tally) -> None:
-    """Read a whole file and compare its checksum."""
+def check_contents(layout: Layout, kind: str, path: Path, tally: Tally, writers: Collection[bytes] = ()) -> None:
+    """Read a whole file and compare its checksum.
+
+    Args:
+        layout, tally: its store, and where it is noted.
+        kind: its folder.
+        path: where it is.
+        writers: public keys (32 bytes each), one of which must have signed it; none: signatures are not looked at.
+            Key slots and the keys of namespaces are never signed.
+    """
     subject = layout.relative(path)
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             tally.checked["bytes"] += len(data)
             with memoryview(data) as view:
-                envelope.check_footer(view, subject=subject)
+                if writers and kind != "keys":
+                    _check_signature(kind, path, view, writers, subject, tally)
+                else:
+                    envelope.check_footer(view, subject=subject)
     except FileNotFoundError:
         return  # removed while this looked on
+    except UntrustedWriter as error:
+        tally.failed(subject, error, REINGEST_SIGNED)
     except (StoreError, OSError, ValueError) as error:  # ValueError: empty by now, which nothing of ours makes
         tally.failed(subject, error, REMEDIES[kind])
+
+
+def _check_signature(
+    kind: str, path: Path, view: memoryview, writers: Collection[bytes], subject: str, tally: Tally
+) -> None:
+    if kind == "segments":
+        tally.checked["chunks"] += segmentheader.check_segment_signature(view, writers, path, subject=subject)
+    else:
+        envelope.check_signature(view, writers, bytes.fromhex(path.stem), subject=subject)
+    tally.checked["signatures"] += 1
 
 
 def _check_header(kind: str, path: Path, header: bytes, num_bytes: int, subject: str) -> None:

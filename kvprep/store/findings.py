@@ -8,6 +8,9 @@ from enum import StrEnum
 from kvprep.types import Finding, Severity
 
 REINGEST = "Delete this file, and ingest its document again."
+REINGEST_SIGNED = (
+    "Name its writer with --writer if he may be trusted; else delete this file, and ingest its document again."
+)
 RESTORE_KEYS = "Restore the folder keys/ of the store from a backup."
 REBUILD = "Run `kvprep verify --rebuild-index`."
 INGEST = "Ingest its document again."

@@ -3,7 +3,7 @@
 Source: docs/format.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from kvprep.errors import WrongKey
@@ -26,16 +26,27 @@ CHECK_LOG = "checks.sqlite"
 EVERYTHING = Effort()
 
 
-def verify_sealed(layout: Layout, level: Level, *, effort: Effort = EVERYTHING) -> VerifyReport:
-    """Check what needs no key: `Level.STRUCTURE` or `Level.CHECKSUM`. Damaged key slots are findings like any other."""
+def verify_sealed(
+    layout: Layout, level: Level, *, effort: Effort = EVERYTHING, writers: Collection[bytes] = ()
+) -> VerifyReport:
+    """Check what needs no key.
+
+    Args:
+        layout: the store's. Damaged key slots are findings like any other.
+        level: `Level.STRUCTURE` or `Level.CHECKSUM`.
+        effort: which segments are read.
+        writers: at level checksum, public keys (32 bytes each): each file but those in keys/ must be signed by one of
+            them, and every chunk be the one that was signed.
+    """
     if level in (Level.BYTES, Level.DEEP):
         raise ValueError(f"level {level} needs an open store")
     tally = Tally()
-    segments = check_files(layout, level, tally)
+    segments = check_files(layout, level, tally, writers)
     if level is Level.CHECKSUM:
         paths = {layout.relative(path): path for path in segments}
-        for subject in _due(layout, level, effort, tally, paths):
-            check_contents(layout, "segments", paths[subject], tally)
+        what = " ".join([level, *sorted(key.hex() for key in writers)])
+        for subject in _due(layout, what, effort, tally, paths):
+            check_contents(layout, "segments", paths[subject], tally, writers)
     return tally.report(level)
 
 
@@ -79,6 +90,7 @@ def verify(
         check.entries()
         check_index(check.namespace, tally)
     _check_contents(layout, checks, effort, tally)
+    _check_audit(store, tally)
     # Who does not open all cannot tell what belongs to nobody.
     opens_all = namespaces is None and store.keyring.opens_everything
     if opens_all and not any(f.subject.startswith("namespaces/") for f in _errors(tally)):
@@ -99,8 +111,16 @@ def _check_contents(layout: Layout, checks: list[NamespaceCheck], effort: Effort
         check.contents(segment)
 
 
-def _due(layout: Layout, level: Level, effort: Effort, tally: Tally, subjects: Iterable[str]) -> Iterator[str]:
-    with CheckLog(layout.root / CHECK_LOG, level) as log:
+def _check_audit(store: Store, tally: Tally) -> None:
+    report = store.check_audit()
+    tally.checked["records"] += report.records
+    if report.problems:
+        more = f", and {len(report.problems) - 1} more" if len(report.problems) > 1 else ""
+        tally.error("audit.sqlite", report.problems[0] + more, "See `kvprep audit verify`, and find out who did it.")
+
+
+def _due(layout: Layout, what: str, effort: Effort, tally: Tally, subjects: Iterable[str]) -> Iterator[str]:
+    with CheckLog(layout.root / CHECK_LOG, what) as log:
         yield from Scrub(effort, log, tally).over(sorted(subjects))
 
 

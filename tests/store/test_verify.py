@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from store_makers import (
 
 from kvprep.errors import StoreError, WrongKey
 from kvprep.hashing import content_hash
+from kvprep.store import envelope
 from kvprep.store.layout import open_layout
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store, default_key_path
@@ -277,3 +279,24 @@ def test_verify_names_each_damaged_file_once(ns: Namespace, store: Store, choose
     path.write_bytes(flipped(path.read_bytes(), 200, 3))
     report = verify(store)
     assert [f.subject for f in report.findings if f.severity is Severity.ERROR] == [store.layout.relative(path)]
+
+
+def test_whoever_cannot_read_can_tell_that_a_file_is_not_signed(ns: Namespace, store: Store) -> None:
+    put(ns)
+    signed_kinds = [path for kind in KINDS if kind != "keys" for path in store.layout.all_files(kind)]
+    for path in signed_kinds:
+        data = bytearray(path.read_bytes())
+        data[-envelope.FOOTER.size : -envelope.FOOTER.size + 64] = bytes(64)
+        data[12] = 0  # flags
+        path.write_bytes(with_new_footer(bytes(data)))
+    report = verify_sealed(store.layout, Level.CHECKSUM, writers=[b"w" * 32])
+    assert errors(report) == {store.layout.relative(path): "is not signed" for path in signed_kinds}
+
+
+def test_a_broken_audit_log_is_found(ns: Namespace, store: Store) -> None:
+    store.audit.flush()
+    connection = sqlite3.connect(store.path / "audit.sqlite")
+    connection.execute("UPDATE records SET verb = 'look-up'")
+    connection.commit()
+    connection.close()
+    assert list(errors(verify(store))) == ["audit.sqlite"]
