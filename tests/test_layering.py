@@ -12,7 +12,7 @@ BREACHES = {
     "Stages do not know one another; everything points down": ("types.py", "import kvprep.hashing"),
     "Only prefill touches the model stack": ("hashing.py", "import torch"),
     "Only documents opens foreign files": ("hashing.py", "import pypdf"),
-    "Only the index speaks SQL": ("progress.py", "import sqlite3"),
+    "Only the databases of the store speak SQL": ("progress.py", "import sqlite3"),
     "Only render draws": ("progress.py", "import rich.progress"),
     "Only the command line knows typer": ("progress.py", "import typer"),
 }
