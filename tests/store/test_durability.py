@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -11,16 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from kills import killed_after
 from store_makers import Put, load, make_document, put, put_branch
 
 from kvprep.errors import StoreError, StoreFull
 from kvprep.hashing import content_hash
 from kvprep.store import remembered
 from kvprep.store.gc import collect
-from kvprep.store.index import NamespaceIndex
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
@@ -111,44 +109,15 @@ def base(tmp_path: Path) -> Base:
     return Base(tmp_path)
 
 
-def killed_after(steps: int, path: Path, operation: Callable[[Namespace], None]) -> bool:
-    """Run an operation in a process that kills itself after so many steps; False if it came to its end before."""
-    child = os.fork()
-    if not child:
-        try:
-            with Store.open(path) as store:
-                ns = store.namespace("default")
-                _ = ns.index
-                _count_down(steps)
-                operation(ns)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.waitstatus_to_exitcode(status) == 0
-    return False
+def killed_in(operation: Callable[[Namespace], None], path: Path, steps: int) -> bool:
+    def run(count: Callable[[], None]) -> None:
+        with Store.open(path) as store:
+            ns = store.namespace("default")
+            _ = ns.index
+            count()
+            operation(ns)
 
-
-def _count_down(steps: int) -> None:
-    left = steps
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            nonlocal left
-            result = call(*args, **kwargs)
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        return wrapper
-
-    os.fsync, os.replace, Path.unlink = counted(os.fsync), counted(os.replace), counted(Path.unlink)
-    for change in ("put_document", "put_entry", "remove_document", "remove_entry"):
-        setattr(NamespaceIndex, change, counted(getattr(NamespaceIndex, change)))
+    return killed_after(steps, run)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -156,7 +125,7 @@ def test_a_kill_between_any_two_steps_loses_nothing(
     base: Base, tmp_path: Path, operation: Callable[[Namespace], None]
 ) -> None:
     steps = 0
-    while killed_after(steps, path := base.copy(tmp_path / "copy"), operation):
+    while killed_in(operation, path := base.copy(tmp_path / "copy"), steps):
         with Store.open(path) as store:
             ns = store.namespace("default")
             report = verify(store)
