@@ -15,6 +15,7 @@ import xxhash
 
 from kvprep.errors import AuthenticationFailed, HashMismatch, IntegrityError, Truncated, UnsupportedFormat, WrongKey
 from kvprep.hashing import derive_key, key_commitment
+from kvprep.store import signing
 from kvprep.store.crypto import TAG_BYTES, Cipher
 from kvprep.store.layout import FORMAT_VERSION
 from kvprep.store.signing import FILE, SIGNATURE_BYTES, Signer, check_signed, untrusted
@@ -38,6 +39,14 @@ class Sealed:
 
     facts: dict[str, Any]
     tail: bytes
+
+    @property
+    def writer(self) -> bytes:
+        """Public key of the writer that it names; empty where it names none."""
+        try:
+            return bytes.fromhex(str(self.facts.get("writer", "")))
+        except ValueError:
+            return b""
 
 
 def seal(
@@ -218,6 +227,18 @@ def check_signature(data: Buffer, public_keys: Collection[bytes], ident: bytes, 
         signature = bytes(FOOTER.unpack_from(view, len(view) - FOOTER.size)[0])
         with view[: -FOOTER.size] as sealed:
             return check_signed(signed_message(sealed, ident), signature, public_keys, subject=subject)
+
+
+def check_writer(data: Buffer, opened: Sealed, ident: bytes, trusted: Collection[bytes], *, subject: str) -> None:
+    """Check that a whole file was signed by the writer that it names, and that this is one of the trusted ones.
+
+    Raises:
+        UntrustedWriter: it was not.
+    """
+    view = memoryview(data)
+    message = signed_message(view[: -FOOTER.size], ident)
+    signature = bytes(view[-FOOTER.size :][:SIGNATURE_BYTES])
+    signing.check_writer(opened.writer, message, signature, trusted, subject=subject)
 
 
 def parse_body(body: bytes, *, subject: str) -> Sealed:

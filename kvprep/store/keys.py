@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kvprep.errors import IntegrityError, WrongKey
-from kvprep.hashing import derive_key
+from kvprep.hashing import derive_key, keyed_id
 from kvprep.store import envelope
 from kvprep.store.crypto import KEY_BYTES, new_key
 from kvprep.store.findings import RESTORE_KEYS
@@ -28,6 +28,11 @@ class NamespaceKeys:
     id_key: bytes = field(repr=False)
     index_key: bytes = field(repr=False)
     entry_key: bytes = field(repr=False)
+
+    @property
+    def incarnation(self) -> bytes:
+        """Tell this namespace from another of the same name that was made after it was shredded (32 bytes)."""
+        return keyed_id(self.entry_key, "incarnation", self.ident)
 
 
 def new_namespace_keys(name: str, ident: NamespaceId) -> NamespaceKeys:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvprep.store import envelope, rebuild, remembered
+from kvprep.store.charter import Charter, sign_charter
 from kvprep.store.database import Index
 from kvprep.store.entry import (
     DocumentRecord,
@@ -27,6 +28,7 @@ from kvprep.store.pins import Pins
 from kvprep.store.sealedfiles import SealedFiles
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import ChunkPlace, Codec
+from kvprep.store.signing import signer_of
 from kvprep.store.state import NamespaceState, write_state
 from kvprep.types import (
     BlockHash,
@@ -59,8 +61,9 @@ class Namespace(SealedFiles):
 
     def __init__(self, store: "Store", keys: NamespaceKeys) -> None:
         """Use `Store.namespace`."""
-        super().__init__(store.layout, keys)
+        super().__init__(store.layout, keys, store.holder)
         self._store = store
+        self._signer = signer_of(store.holder.writer_seed)
         self._opened_index: NamespaceIndex | None = None
         self._pins: Pins | None = None
 
@@ -87,11 +90,41 @@ class Namespace(SealedFiles):
         self._store.audit.record(verb, outcome, namespace=self.ident, subject=subject, tokens=tokens)
 
     def update_settings(self, settings: Mapping[str, str]) -> None:
-        """Remember what an ingest used, for the commands that come after it."""
+        """Remember what an ingest used, for the commands that come after it.
+
+        Raises:
+            PolicyDenied: as everywhere that something is written: the charter does not trust the holder.
+        """
         with self._store.commit_lock():
-            state = self.state()
+            state = self.writable_state()
             if dict(state.settings) != dict(settings):
                 self._write_state(replace(state, settings=dict(settings)))
+
+    def writable_state(self) -> NamespaceState:
+        """Read the state, to write something.
+
+        Raises:
+            PolicyDenied: the charter does not trust the holder's signature.
+        """
+        state = self.state()
+        state.charter.check_may_write(self._holder, name=self.name)
+        return state
+
+    def amend(self, change: Callable[[Charter], Charter]) -> Charter:
+        """Change the charter: policy and trusted writers. What the new one does not trust leaves the index.
+
+        Raises:
+            PolicyDenied: the holder is no admin.
+        """
+        with self._store.commit_lock():
+            state = self.state()
+            charter = replace(change(state.charter), version=state.charter.version + 1)
+            charter = sign_charter(self._holder, charter, name=self.name)
+            self._write_state(replace(state, charter=charter))
+        self.note("charter", "done")
+        if charter.trusted != state.charter.trusted:
+            self._fill(NamespaceIndex(self._store.index, self._keys))
+        return charter
 
     @contextmanager
     def lease(self, *, wait_seconds: float | None = None) -> Iterator[None]:
@@ -168,7 +201,7 @@ class Namespace(SealedFiles):
 
     def seal(self, manifest: Manifest, place: ChunkPlace, codec: Codec | None = None) -> SealedSegment:
         """Prepare what a manifest describes to be encrypted; nothing is written yet."""
-        return seal_segment(manifest, self._keys.id_key, place, codec)
+        return seal_segment(manifest, self._keys.id_key, place, codec, self._signer)
 
     def write_segment(self, segment: SealedSegment) -> StretchRef:
         """Encrypt and write a segment. Until an entry names it, it is garbage; gc spares it if the lease is held."""
@@ -182,6 +215,7 @@ class Namespace(SealedFiles):
         """Write a document in place of its former state, and index it."""
         index = self.index
         with self._store.commit_lock():
+            self.writable_state()
             self._write_document(document)
             with index.transaction():
                 index.put_document(document)
@@ -194,7 +228,7 @@ class Namespace(SealedFiles):
         hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
         ident, index = self.entry_id(document.content_hash, hashes[-1]), self.index
         with self._store.commit_lock():
-            entry = replace(entry, generation=self.state().generation)
+            entry = replace(entry, generation=self.writable_state().generation)
             self._write_document(document)
             self._write_entry(ident, entry)
             with index.transaction():
@@ -206,13 +240,15 @@ class Namespace(SealedFiles):
     def _write_document(self, document: DocumentRecord) -> None:
         ident = self.document_id(document.content_hash)
         facts, tail = document_to_facts(document)
-        sealed = envelope.seal("d", self._keys.entry_key, ident, facts, tail)
-        write_durably(self._layout, self._layout.file("documents", ident), [sealed])
+        self._write("documents", ident, facts, tail)
 
     def _write_entry(self, ident: EntryId, entry: EntryRecord) -> None:
         facts, tail = entry_to_facts(entry)
-        sealed = envelope.seal("e", self._keys.entry_key, ident, facts, tail)
-        write_durably(self._layout, self._layout.file("entries", ident), [sealed])
+        self._write("entries", ident, facts, tail)
+
+    def _write(self, kind: str, ident: bytes, facts: dict[str, Any], tail: bytes) -> None:
+        sealed = envelope.seal(kind[0], self._keys.entry_key, ident, facts, tail, signer=self._signer)
+        write_durably(self._layout, self._layout.file(kind, ident), [sealed])
 
     def repoint(self, ident: EntryId, old: SegmentId, new: StretchRef) -> bool:
         """Let an entry name a segment in place of another that begins with the same bytes.
@@ -229,7 +265,7 @@ class Namespace(SealedFiles):
             if any(s.segment == old and s.last_block > new.last_block for s in entry.stretches):
                 return False
             stretches = (_moved(stretch, old, new) for stretch in entry.stretches)
-            entry = replace(entry, stretches=tuple(stretches), generation=self.state().generation)
+            entry = replace(entry, stretches=tuple(stretches), generation=self.writable_state().generation)
             # Rows first, unlike elsewhere: both segments are there, so neither state of the index points at nothing.
             self._index_entry(index, ident, entry)
             self._write_entry(ident, entry)
@@ -259,6 +295,8 @@ class Namespace(SealedFiles):
         removed: list[EntryId] = []
         documents, num_bytes = set(), 0
         with self._store.commit_lock():
+            if wanted:
+                self.writable_state()
             for ident in wanted:
                 entry = self.entry_or_none(ident)
                 if still is not None and not still(entry):
@@ -281,8 +319,13 @@ class Namespace(SealedFiles):
                 index.remove_entry(ident)
 
     def _write_state(self, state: NamespaceState) -> None:
-        write_state(self._layout, self._keys, state)
-        remembered.remember_generation(self._layout.store_id, self._keys.ident, state.generation)
+        write_state(self._layout, self._keys, self._holder, state)
+        remembered.remember_state(
+            self._layout.store_id,
+            self._keys.incarnation,
+            generation=state.generation,
+            charter=state.charter.version,
+        )
 
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""
@@ -292,6 +335,7 @@ class Namespace(SealedFiles):
         """Remove a document's file, as where it does not open and so tells no more of which document it is."""
         index = self.index
         with self._store.commit_lock():
+            self.writable_state()
             unlink_durably(self._layout.file("documents", ident))
             with index.transaction():
                 index.remove_document(ident)
@@ -299,8 +343,8 @@ class Namespace(SealedFiles):
     def rebuild_index(self) -> None:
         """Build this namespace's rows from its entries and documents alone, and begin a new generation."""
         with self._store.commit_lock():
-            state = self.state()
-            seen = remembered.last_generation(self._layout.store_id, self._keys.ident)
+            state = self.writable_state()
+            seen = remembered.last_generation(self._layout.store_id, self._keys.incarnation)
             self._write_state(replace(state, generation=max(state.generation, seen) + 1))
         self._fill(NamespaceIndex(self._store.index, self._keys))
 

@@ -18,7 +18,9 @@ from kvprep.errors import ConfigError, IntegrityError
 from kvprep.store.audit import Head
 from kvprep.store.layout import disk_errors
 from kvprep.store.lock import exclusive
-from kvprep.types import NamespaceId
+
+_SHREDDED = (1 << 63) - 1
+"""The generation of a namespace that has no later one."""
 
 
 def memory_file() -> Path:
@@ -32,11 +34,24 @@ def remember_store(root: Path, store_id: str) -> None:
         memory.setdefault(store_id, {"generations": {}})["path"] = str(root)
 
 
-def remember_generation(store_id: str, namespace: NamespaceId, generation: int) -> None:
-    """Remember a generation; a smaller one than remembered changes nothing."""
+def remember_state(store_id: str, namespace: bytes, *, generation: int, charter: int) -> None:
+    """Remember a namespace's generation and the version of its charter; smaller ones than remembered change nothing.
+
+    Args:
+        store_id: of its store.
+        namespace: `NamespaceKeys.incarnation`: one of the same name that is made anew later is another.
+        generation, charter: as its file says.
+    """
     with _changing() as memory:
-        generations = memory.setdefault(store_id, {"path": "", "generations": {}})["generations"]
-        generations[namespace.hex()] = max(generation, generations.get(namespace.hex(), 0))
+        store = memory.setdefault(store_id, {"path": "", "generations": {}})
+        for kind, number in (("generations", generation), ("charters", charter)):
+            seen = store.setdefault(kind, {})
+            seen[namespace.hex()] = max(number, seen.get(namespace.hex(), 0))
+
+
+def remember_shredded(store_id: str, namespace: bytes) -> None:
+    """Remember that no copy of a namespace is to be opened again."""
+    remember_state(store_id, namespace, generation=_SHREDDED, charter=0)
 
 
 def was_remembered(root: Path) -> bool:
@@ -44,23 +59,39 @@ def was_remembered(root: Path) -> bool:
     return any(store["path"] == str(root) for store in _read().values())
 
 
-def last_generation(store_id: str, namespace: NamespaceId) -> int:
+def last_generation(store_id: str, namespace: bytes) -> int:
     """The highest generation of a namespace that was seen here; 0 if it never was."""
-    return int(_read().get(store_id, {}).get("generations", {}).get(namespace.hex(), 0))
+    return _last(store_id, "generations", namespace)
 
 
-def check_generation(store_id: str, namespace: NamespaceId, generation: int, *, subject: str) -> None:
+def check_state(store_id: str, namespace: bytes, *, generation: int, charter: int, subject: str) -> None:
     """Refuse a namespace that is older than one already seen here.
 
     Raises:
-        IntegrityError: an older copy was put back: what was invalidated since may be in it.
+        IntegrityError: an older copy was put back: what was invalidated since may be in it, or who is trusted no more.
     """
     seen = last_generation(store_id, namespace)
-    if generation < seen:
+    if seen == _SHREDDED:
         raise IntegrityError(
-            f"{subject}: generation {generation}, but {seen} was seen before: an older copy was put back",
-            hint="Put the newest copy back, or remove this store and ingest again.",
+            f"{subject}: was shredded, and not to the end, or a copy was put back",
+            hint="`kvprep namespace shred` does the rest.",
         )
+    if generation < seen:
+        raise _older(f"{subject}: generation {generation}, but {seen} was seen before")
+    version = _last(store_id, "charters", namespace)
+    if charter < version:
+        raise _older(f"{subject}: version {charter} of its charter, but {version} was seen before")
+
+
+def _older(what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{what}: an older copy was put back",
+        hint="Put the newest copy back, or remove this store and ingest again.",
+    )
+
+
+def _last(store_id: str, kind: str, namespace: bytes) -> int:
+    return int(_read().get(store_id, {}).get(kind, {}).get(namespace.hex(), 0))
 
 
 def remember_audit(store_id: str, head: Head, *, instead: bool = False) -> None:

@@ -5,12 +5,14 @@ Trusts files only: no index is asked, no lock is taken, and nothing is written.
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kvprep.errors import AuthenticationFailed, IntegrityError, WrongKey
 from kvprep.hashing import block_hashes, block_root
 from kvprep.store import envelope
+from kvprep.store.charter import Charter
 from kvprep.store.entry import (
     DocumentRecord,
     EntryRecord,
@@ -20,6 +22,7 @@ from kvprep.store.entry import (
     entry_from_sealed,
     entry_id,
 )
+from kvprep.store.holder import Holder
 from kvprep.store.index import KnownSource
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout
@@ -28,12 +31,23 @@ from kvprep.store.state import NamespaceState, read_state
 from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, TokenIds
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A sealed file as it lies on disk, and what it holds."""
+
+    data: bytes
+    sealed: envelope.Sealed
+    ident: bytes
+    subject: str
+
+
 class SealedFiles:
     """Documents, entries and segments of one namespace, and the state that says which entries were removed."""
 
-    def __init__(self, layout: Layout, keys: NamespaceKeys) -> None:
-        """Read what `keys` open below `layout`."""
-        self._layout, self._keys = layout, keys
+    def __init__(self, layout: Layout, keys: NamespaceKeys, holder: Holder) -> None:
+        """Read what `keys` open below `layout`; `holder` pins the key of the store's admin."""
+        self._layout, self._keys, self._holder = layout, keys, holder
+        self._charter: Charter | None = None
 
     @property
     def name(self) -> str:
@@ -46,8 +60,19 @@ class SealedFiles:
         return self._keys.ident
 
     def state(self) -> NamespaceState:
-        """Read policy, generation and tombstones as they are now."""
-        return read_state(self._layout, self._keys)
+        """Read charter, generation and tombstones as they are now.
+
+        Raises:
+            IntegrityError: damaged, or not written by who may.
+        """
+        state = read_state(self._layout, self._keys, self._holder.admin_public)
+        self._charter = state.charter
+        return state
+
+    def _trusted(self) -> frozenset[bytes] | None:
+        """Writers whose signatures count, by the charter as it was seen last; None: no signature is looked at."""
+        charter = self._charter or self.state().charter
+        return charter.trusted
 
     # Identities
 
@@ -77,14 +102,13 @@ class SealedFiles:
 
     def document_by_id(self, ident: DocumentId) -> DocumentRecord | None:
         """Open a document by its keyed id; None if there is none."""
-        path = self._layout.file("documents", ident)
-        subject = self._layout.relative(path)
-        sealed = self._unseal(path, "d", ident, subject)
-        if sealed is None:
+        opened = self._open("documents", ident)
+        if opened is None:
             return None
-        document = document_from_sealed(sealed, subject=subject)
+        self._check_writer(opened, self._trusted())
+        document = document_from_sealed(opened.sealed, subject=opened.subject)
         if self.document_id(document.content_hash) != ident:
-            raise AuthenticationFailed(f"{subject}: holds another document")
+            raise AuthenticationFailed(f"{opened.subject}: holds another document")
         return document
 
     def entry(self, ident: EntryId) -> EntryRecord | None:
@@ -93,16 +117,16 @@ class SealedFiles:
         Raises:
             IntegrityError: its file is damaged.
         """
-        path = self._layout.file("entries", ident)
-        subject = self._layout.relative(path)
-        sealed = self._unseal(path, "e", ident, subject)
-        if sealed is None:
+        opened = self._open("entries", ident)
+        if opened is None:
             return None
-        entry = entry_from_sealed(sealed, subject=subject)
+        state = self.state()
+        self._check_writer(opened, state.charter.trusted)
+        entry = entry_from_sealed(opened.sealed, subject=opened.subject)
         hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
         if not hashes or self.entry_id(entry.document, hashes[-1]) != ident:
-            raise AuthenticationFailed(f"{subject}: holds another entry")
-        return None if self.state().buried(ident, entry.generation) else entry
+            raise AuthenticationFailed(f"{opened.subject}: holds another entry")
+        return None if state.buried(ident, entry.generation) else entry
 
     def reopened(self, entry: EntryRecord) -> EntryRecord | None:
         """Open an entry as it is now; None if it has been removed since.
@@ -126,7 +150,7 @@ class SealedFiles:
             IntegrityError: damaged, or not what the entry names.
         """
         path = self._layout.file("segments", stretch.segment)
-        reader = SegmentReader(path, stretch.data_key, subject=self._layout.relative(path))
+        reader = SegmentReader(path, stretch.data_key, subject=self._layout.relative(path), trusted=self._trusted())
         try:
             self._check_stretch(reader, stretch, entry)
         except BaseException:
@@ -160,16 +184,23 @@ class SealedFiles:
         if not agrees:
             raise AuthenticationFailed(f"{reader.subject}: not the stretch that the entry names")
 
-    def _unseal(self, path: Path, kind: str, ident: bytes, subject: str) -> envelope.Sealed | None:
+    def _open(self, kind: str, ident: bytes) -> _Opened | None:
+        path = self._layout.file(kind, ident)
+        subject = self._layout.relative(path)
         try:
             data = envelope.read_limited(path, subject=subject)
         except FileNotFoundError:
             return None
         try:
-            return envelope.unseal(data, kind, self._keys.entry_key, ident, subject=subject)
+            sealed = envelope.unseal(data, kind[0], self._keys.entry_key, ident, subject=subject)
         except WrongKey as error:
             # The namespace is open, so a whole file under another key is one from elsewhere put here.
             raise AuthenticationFailed(f"{subject}: sealed in another namespace or store") from error
+        return _Opened(data, sealed, ident, subject)
+
+    def _check_writer(self, opened: _Opened, trusted: frozenset[bytes] | None) -> None:
+        if trusted is not None:
+            envelope.check_writer(opened.data, opened.sealed, opened.ident, trusted, subject=opened.subject)
 
     def entry_or_none(self, ident: EntryId) -> EntryRecord | None:
         """Open an entry; None also where it is damaged."""

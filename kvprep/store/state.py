@@ -1,4 +1,4 @@
-"""What a namespace file holds: policy, generation and tombstones.
+"""What a namespace file holds: charter, generation and tombstones.
 
 Source: docs/format.md, "Order of writes".
 """
@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from kvprep.errors import AuthenticationFailed, IntegrityError, WrongKey
 from kvprep.store import envelope
+from kvprep.store.charter import Charter, read_charter
+from kvprep.store.holder import Holder
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout, write_durably
+from kvprep.store.signing import signer_of
 from kvprep.types import EntryId
 
 _TOMBSTONE_BYTES = 40
-SOURCE_CHECKS = ("stat", "ttl-only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,18 @@ class NamespaceState:
     """Facts about a namespace that outlive its entries."""
 
     name: str
-    source_check: str = "stat"
-    """`stat`: a source is looked at before its entry is used. `ttl-only`: it cannot be seen from here."""
+    charter: Charter
     generation: int = 1
     created_at: float = 0.0
     settings: Mapping[str, str] = field(default_factory=dict)
     """What the last ingest used: model, device, dtype, adapter, preamble."""
     tombstones: Mapping[EntryId, int] = field(default_factory=dict)
     """Entries that were removed, and the generation that ended with it."""
+
+    @property
+    def source_check(self) -> str:
+        """Whether sources are looked at before their entries are used; one of `charter.SOURCE_CHECKS`."""
+        return self.charter.source_check
 
     def buried(self, entry: EntryId, generation: int) -> bool:
         """Tell whether an entry of that generation was removed."""
@@ -41,29 +47,39 @@ class NamespaceState:
         return replace(self, tombstones=tombstones, generation=self.generation + 1)
 
 
-def new_state(name: str) -> NamespaceState:
+def new_state(name: str, charter: Charter) -> NamespaceState:
     """Begin a namespace."""
-    return NamespaceState(name, created_at=time.time())
+    return NamespaceState(name, charter, created_at=time.time())
 
 
-def write_state(layout: Layout, keys: NamespaceKeys, state: NamespaceState) -> None:
-    """Seal a namespace's state in place of the former one. The caller holds the commit lock."""
+def write_state(layout: Layout, keys: NamespaceKeys, holder: Holder, state: NamespaceState) -> None:
+    """Seal a namespace's state in place of the former one. The caller holds the commit lock.
+
+    It is signed by the store's admin where the holder is one: nobody has to be trusted as a writer to change a charter.
+    """
     facts = {
         "name": state.name,
-        "policy": {"trust": "aead", "source_check": state.source_check},
+        "charter": state.charter.text,
+        "charter_signature": state.charter.signature.hex(),
         "generation": state.generation,
         "created_at": state.created_at,
         "settings": dict(state.settings),
     }
     tail = b"".join(e + g.to_bytes(8, "little") for e, g in sorted(state.tombstones.items()))
-    sealed = envelope.seal("n", keys.entry_key, keys.ident, facts, tail)
+    signer = signer_of(holder.admin_seed or holder.writer_seed)
+    sealed = envelope.seal("n", keys.entry_key, keys.ident, facts, tail, signer=signer)
     write_durably(layout, layout.file("namespaces", keys.ident), [sealed])
 
 
-def read_state(layout: Layout, keys: NamespaceKeys) -> NamespaceState:
+def read_state(layout: Layout, keys: NamespaceKeys, admin_public: bytes) -> NamespaceState:
     """Open a namespace's state.
 
+    Args:
+        layout, keys: where and what.
+        admin_public: the key that must have signed the charter, as the holder's slot pins it.
+
     Raises:
+        UntrustedWriter: the charter is not the admin's, or wants signatures, and nobody trusted signed the state.
         IntegrityError: missing, damaged, or another namespace's.
     """
     path = layout.file("namespaces", keys.ident)
@@ -77,17 +93,26 @@ def read_state(layout: Layout, keys: NamespaceKeys) -> NamespaceState:
     except WrongKey as error:
         # The namespace's keys are open, so this is another namespace's state put here.
         raise AuthenticationFailed(f"{subject}: sealed in another namespace or store") from error
+    state = _from_sealed(opened, keys, admin_public, subject)
+    if state.charter.trusted is not None:
+        trusted = state.charter.trusted | {admin_public}
+        envelope.check_writer(data, opened, keys.ident, trusted, subject=subject)
+    return state
+
+
+def _from_sealed(opened: envelope.Sealed, keys: NamespaceKeys, admin_public: bytes, subject: str) -> NamespaceState:
+    facts, tail = opened.facts, opened.tail
     try:
-        policy = opened.facts["policy"]
-        if policy["source_check"] not in SOURCE_CHECKS or len(opened.tail) % _TOMBSTONE_BYTES:
-            raise ValueError("policy or tail")
+        if len(tail) % _TOMBSTONE_BYTES:
+            raise ValueError("tail")
+        signature = bytes.fromhex(facts["charter_signature"])
         return NamespaceState(
-            str(opened.facts["name"]),
-            str(policy["source_check"]),
-            int(opened.facts["generation"]),
-            float(opened.facts["created_at"]),
-            {str(k): str(v) for k, v in opened.facts["settings"].items()},
-            dict(_tombstone(opened.tail, at) for at in range(0, len(opened.tail), _TOMBSTONE_BYTES)),
+            str(facts["name"]),
+            read_charter(str(facts["charter"]), signature, admin_public, keys.ident, subject=subject),
+            int(facts["generation"]),
+            float(facts["created_at"]),
+            {str(k): str(v) for k, v in facts["settings"].items()},
+            dict(_tombstone(tail, at) for at in range(0, len(tail), _TOMBSTONE_BYTES)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AuthenticationFailed(f"{subject}: is no namespace") from error

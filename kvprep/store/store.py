@@ -11,6 +11,7 @@ from kvprep.errors import ConfigError, NotFound, StoreError, StoreNotFound
 from kvprep.store import layout, remembered
 from kvprep.store.audit import Audit, Head, system_user
 from kvprep.store.auditcheck import AuditReport, check_audit
+from kvprep.store.charter import AEAD, SOURCE_CHECKS, first_charter
 from kvprep.store.database import Index
 from kvprep.store.holder import Holder
 from kvprep.store.keyfile import read_key_file, write_key_file
@@ -19,7 +20,7 @@ from kvprep.store.keys import NamespaceKeys
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.slots import open_passphrase_slot, open_slot, seal_slot, write_slot
-from kvprep.store.state import new_state, read_state, write_state
+from kvprep.store.state import NamespaceState, new_state, read_state, write_state
 from kvprep.store.usage import Usage
 from kvprep.types import NamespaceId
 
@@ -146,14 +147,22 @@ class Store:
             NotFound: there is none of this name that the key opens.
             IntegrityError: its state is damaged, or older than one already seen here.
         """
-        if not _NAMESPACE_NAME.fullmatch(name):
-            raise ConfigError(f"{name!r}: no name for a namespace", hint="Use letters, digits, '.', '_' and '-'.")
-        opened = self.open_namespace(self.keyring.namespace_id(name))
+        opened = self.open_namespace(self.namespace_id(name))
         if opened is None and create:
-            opened = self._create_namespace(name)
+            return self._create_namespace(name, AEAD, SOURCE_CHECKS[0])
         if opened is None:
             raise NotFound(f"namespace {name}: none that this key opens", hint="`kvprep ingest --namespace` makes one.")
         return opened
+
+    def namespace_id(self, name: str) -> NamespaceId:
+        """Name a namespace's files.
+
+        Raises:
+            ConfigError: not what a namespace can be called.
+        """
+        if not _NAMESPACE_NAME.fullmatch(name):
+            raise ConfigError(f"{name!r}: no name for a namespace", hint="Use letters, digits, '.', '_' and '-'.")
+        return self.keyring.namespace_id(name)
 
     def namespaces(self) -> list[Namespace]:
         """Open every namespace that the key opens, by name."""
@@ -170,25 +179,42 @@ class Store:
         opened = self.keyring.open_namespace(ident)
         if opened is None or self._is_unborn(opened):
             return None
-        state = read_state(self.layout, opened)
-        remembered.check_generation(
-            self.layout.store_id, ident, state.generation, subject=f"namespace {opened.name} of {self.path}"
-        )
-        remembered.remember_generation(self.layout.store_id, ident, state.generation)
+        state = read_state(self.layout, opened, self.holder.admin_public)
+        self._check_remembered(opened, state)
         return Namespace(self, opened)
+
+    def _check_remembered(self, opened: NamespaceKeys, state: NamespaceState) -> None:
+        store_id, incarnation = self.layout.store_id, opened.incarnation
+        generation, charter = state.generation, state.charter.version
+        subject = f"namespace {opened.name} of {self.path}"
+        remembered.check_state(store_id, incarnation, generation=generation, charter=charter, subject=subject)
+        remembered.remember_state(store_id, incarnation, generation=generation, charter=charter)
 
     def _is_unborn(self, opened: NamespaceKeys) -> bool:
         """Tell a namespace that was killed between its keys and its state from one that has lost its state."""
         if self.layout.file("namespaces", opened.ident).exists():
             return False
-        seen = remembered.last_generation(self.layout.store_id, opened.ident)
+        seen = remembered.last_generation(self.layout.store_id, opened.incarnation)
         return not seen and not any(Namespace(self, opened).files("entries"))
 
-    def _create_namespace(self, name: str) -> Namespace:
+    def create_namespace(self, name: str, *, trust: str, source_check: str) -> Namespace:
+        """Make a namespace of this policy.
+
+        Raises:
+            StoreError: there is one of this name.
+            PolicyDenied: the key is no admin's.
+        """
+        if self.open_namespace(self.namespace_id(name)) is not None:
+            raise StoreError(f"namespace {name}: already there", hint="`kvprep namespace list` shows it.")
+        return self._create_namespace(name, trust, source_check)
+
+    def _create_namespace(self, name: str, trust: str, source_check: str) -> Namespace:
+        ident = self.namespace_id(name)
+        charter = first_charter(self.holder, ident, name=name, trust=trust, source_check=source_check)
         with self.commit_lock():
-            opened = self.keyring.open_namespace(self.keyring.namespace_id(name)) or self.keyring.create(name)
-            if not self.layout.file("namespaces", opened.ident).exists():
-                write_state(self.layout, opened, new_state(name))
+            opened = self.keyring.open_namespace(ident) or self.keyring.create(name)
+            if not self.layout.file("namespaces", ident).exists():
+                write_state(self.layout, opened, self.holder, new_state(name, charter))
         return Namespace(self, opened)
 
     def commit_lock(self) -> AbstractContextManager[None]:

@@ -162,8 +162,8 @@ def load(ns: Namespace, ident: EntryId) -> list[bytes] | None:
 
 def with_new_footer(data: bytes) -> bytes:
     """What somebody does who edits a file and knows the checksum, but no key."""
-    body = data[: -envelope.FOOTER.size]
-    return body + envelope.footer([body])
+    body, footer = data[: -envelope.FOOTER.size], data[-envelope.FOOTER.size :]
+    return body + envelope.footer([body], footer[: len(envelope.UNSIGNED)])
 
 
 @contextmanager
