@@ -7,6 +7,7 @@ import mmap
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from kvprep.errors import StoreError, UntrustedWriter
@@ -55,10 +56,16 @@ def check_files(layout: Layout, level: Level, tally: Tally, writers: Collection[
             if not _LOCK.fullmatch(path.name):
                 _stranger(layout, path, tally)
         for path in _folder(layout, "tmp", tally):
-            if is_left_behind(path):
+            if _size(path) and is_left_behind(path):  # one that is empty may not have been locked by its writer yet
                 tally.info(layout.relative(path), "left behind by a write that was cut short", COLLECT)
     _check_rows(layout, tally)
     return segments
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.lstat().st_size
+    return 0
 
 
 def _check_top(layout: Layout, tally: Tally) -> None:

@@ -51,11 +51,23 @@ def prepare(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.DatabaseError: it holds another schema, or is no database.
     """
+    if _is_empty(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if _is_empty(connection):  # still: another process may have made them meanwhile
+                for statement in (*TABLES.split(";"), f"PRAGMA user_version = {SCHEMA_VERSION}"):
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    check_schema(connection)
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    else:
-        check_schema(connection)
+    return version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
 
 
 def check_schema(connection: sqlite3.Connection) -> None:

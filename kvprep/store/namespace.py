@@ -356,10 +356,12 @@ class Namespace(SealedFiles):
         present, fresh = NamespaceIndex(self._store.index, self._keys), NamespaceIndex(scratch, self._keys)
         before = rebuild.stamps(self._layout)
         rebuild.fill(self, fresh)
+        filled = rebuild.files_behind(self._layout, fresh)
         with self._store.commit_lock():
             rows = present.snapshot()
             after = rebuild.stamps(self._layout)
-            rebuild.refresh(self, fresh, {path for path, _ in before.items() ^ after.items()})
+            changed = {path for path, _ in before.items() ^ after.items()} | (filled - after.keys())
+            rebuild.refresh(self, fresh, changed)
         return rows, fresh.snapshot()
 
     def _fill(self, index: NamespaceIndex) -> None:

@@ -53,6 +53,12 @@ def stamps(layout: Layout) -> Stamps:
     return found
 
 
+def files_behind(layout: Layout, index: NamespaceIndex) -> set[Path]:
+    """Name the files of which an index has rows. Of those, some may have come and gone between two looks at all."""
+    entries = {layout.file("entries", facts["id"]) for facts in index.entries()}
+    return entries | {layout.file("documents", facts["id"]) for facts in index.documents()}
+
+
 def refresh(files: SealedFiles, index: NamespaceIndex, changed: Iterable[Path]) -> None:
     """Put the rows of files that were written or removed since an index was filled."""
     documents = []

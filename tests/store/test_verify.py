@@ -151,7 +151,7 @@ def test_files_under_wrong_names_and_strangers_are_told_apart(ns: Namespace, sto
     entry.rename(entry.with_name(f"{'a' * 63}.kve"))
     for name in ("note.txt", "entries/note.txt", "locks/note"):
         (store.path / name).touch()
-    (store.path / "tmp" / "left").touch()
+    (store.path / "tmp" / "left").write_bytes(b"half")
     report = verify_sealed(store.layout, Level.STRUCTURE)
     assert errors(report) == {f"entries/{entry.parent.name}/{'a' * 63}.kve": "a file of a store under a wrong name"}
     assert set(infos(report)) == {"note.txt", "entries/note.txt", "locks/note", "tmp/left", "index.sqlite"}
