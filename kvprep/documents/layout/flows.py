@@ -117,8 +117,8 @@ def _are_addresses(lines: Sequence[Line], at: float) -> bool:
 
 def _are_apart(lines: Sequence[Line], at: float) -> bool:
     """Tell whether lines on both sides are few beside those on one side."""
-    num_left = sum([line.start < at for line in lines])
-    num_right = sum([line.end > at for line in lines])
+    num_left = sum([line.cells[0].start < at for line in lines])
+    num_right = sum([line.cells[-1].end > at for line in lines])
     least = min(num_left, num_right)
     return least >= _MIN_BLOCK and num_left + num_right - len(lines) <= _MAX_SHARED * least
 
@@ -144,10 +144,12 @@ def _stretches(extents: Sequence[Sequence[tuple[float, float]]], at: float) -> I
     """Yield the stretches of lines that no cell crosses and that have three lines on either side."""
     first = num_left = num_right = 0
     for index, cells in enumerate([*extents, [(-math.inf, math.inf)]]):
-        if any(start < at < end for start, end in cells):
-            if min(num_left, num_right) >= _MIN_BLOCK:
-                yield first, index
-            first, num_left, num_right = index + 1, 0, 0
+        for start, end in cells:
+            if start < at < end:
+                if min(num_left, num_right) >= _MIN_BLOCK:
+                    yield first, index
+                first, num_left, num_right = index + 1, 0, 0
+                break
         else:
             num_left += cells[0][0] < at
             num_right += cells[-1][1] > at

@@ -114,7 +114,7 @@ def _rows(runs: list[Run]) -> list[_Row]:
         else:
             rows.append(_Row(run.base, run.size, [run]))
     for row in rows:
-        if any(run.size != row.size for run in row.runs):
+        if len({run.size for run in row.runs}) > 1:
             row.size = _main_size(row.runs)
     return _attach_scripts(rows)
 
@@ -195,9 +195,10 @@ def _without_doubles(runs: list[Run]) -> list[Run]:
 
 
 def _is_right_to_left(runs: Sequence[Run]) -> bool:
-    if all(run.text.isascii() for run in runs):
+    text = "".join([run.text for run in runs])
+    if text.isascii():
         return False
-    directions = Counter(unicodedata.bidirectional(char) for run in runs for char in run.text)
+    directions = Counter(map(unicodedata.bidirectional, text))
     return directions["R"] + directions["AL"] > directions["L"]
 
 

@@ -9,12 +9,12 @@ import ctypes
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvprep.documents.layout.rows import Run
-from kvprep.documents.readers.page_objects import Matrix, ObjectReader
+from kvprep.documents.readers.page_objects import ObjectReader
 from kvprep.documents.readers.pdfium_calls import address, calls
 from kvprep.documents.readers.scene import Ink, Point
 
@@ -89,9 +89,10 @@ class TextPage:
     def __init__(self, textpage: "pypdfium2.PdfTextPage") -> None:
         """Keep a text page open and its characters at hand."""
         self._owner = textpage
-        self._page = address(textpage.raw)
+        self._page = ctypes.c_void_p(address(textpage.raw))
         self._of = calls()
         self.text = self._characters(textpage.count_chars())
+        self._is_mended = bool(_MENDED.search(self.text))
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._refs = ctypes.byref(self._x), ctypes.byref(self._y)
         self._pens: dict[int, Pen] = {}
@@ -99,7 +100,7 @@ class TextPage:
         self._objects = ObjectReader()
         self._box = _Box()
         self._box_ref = ctypes.byref(self._box)
-        self._matrix = Matrix()
+        self._matrix = (ctypes.c_float * 6)()
         self._matrix_ref = ctypes.byref(self._matrix)
 
     def _characters(self, count: int) -> str:
@@ -116,15 +117,18 @@ class TextPage:
         previous: Run | None = None
         end = 0
         for match in _WORD.finditer(self.text):
-            drawn, guessed = self._blank(end, match.start())
+            start, stop = match.span()
+            drawn, guessed = self._blank(end, start)
             if previous is not None:
                 previous.blank_after, previous.guess_after = drawn, guessed
-            for glyphs in self._pieces(match.start(), match.end()):
+            pen = self._pen(start)
+            whole = self._whole_word(start, stop - 1, pen)
+            for glyphs in self._cut(start, stop, pen) if whole is None else (whole,):
                 previous = glyphs.run
                 previous.blank_before, previous.guess_before = drawn, guessed
                 drawn = guessed = False
                 yield glyphs
-            end = match.end()
+            end = stop
 
     def _blank(self, start: int, end: int) -> tuple[bool, bool]:
         """Tell whether there is a blank that was drawn, and whether there is one that PDFium sees in a gap."""
@@ -136,11 +140,6 @@ class TextPage:
                 has_blank = True
         return False, has_blank
 
-    def _pieces(self, start: int, end: int) -> Iterable[Glyphs]:
-        pen = self._pen(start)
-        whole = self._whole_word(start, end - 1, pen)
-        return self._cut(start, end, pen) if whole is None else (whole,)
-
     def _whole_word(self, first: int, last: int, pen: Pen) -> Glyphs | None:
         """Take a word by its first and last letter, if all in between stand where their widths put them."""
         at_first = at_last = self._origin(first)
@@ -148,18 +147,23 @@ class TextPage:
             if self._of.Text_GetTextObject(self._page, last) != pen.text_object:
                 return None
             at_last = self._origin(last)
-        start, base = pen.place(at_first) if pen.angle else at_first
-        last_start, last_base = pen.place(at_last) if pen.angle else at_last
-        if abs(last_base - base) > _BASE_SHIFT * pen.size or not pen.size:
+        angle, size = pen.angle, pen.size
+        start, base = pen.place(at_first) if angle else at_first
+        last_start, last_base = pen.place(at_last) if angle else at_last
+        if abs(last_base - base) > _BASE_SHIFT * size or not size:
             return None
+        widths = self._widths(first, last + 1, pen)
+        expected = sum(widths[:-1])
+        if not -_MAX_KERNING * (last - first) <= (last_start - start - expected) / size <= _JUMP_AHEAD:
+            return None
+        run = Run(self._word(first, last + 1), start, last_start + widths[-1], base, size, angle)
+        return Glyphs(run, pen, at_first, at_last)
+
+    def _widths(self, start: int, end: int, pen: Pen) -> list[float]:
         try:
-            expected = sum(map(pen.widths.__getitem__, self.text[first:last]))
+            return [*map(pen.widths.__getitem__, self.text[start:end])]
         except KeyError:
-            expected = sum([self._width(index, pen) for index in range(first, last)])
-        if not -_MAX_KERNING * (last - first) <= (last_start - start - expected) / pen.size <= _JUMP_AHEAD:
-            return None
-        end = last_start + self._width(last, pen)
-        return Glyphs(Run(self._word(first, last + 1), start, end, base, pen.size, pen.angle), pen, at_first, at_last)
+            return [self._width(index, pen) for index in range(start, end)]
 
     def _cut(self, start: int, end: int, pen: Pen) -> Iterator[Glyphs]:
         piece = [(start, self._origin(start))]
@@ -194,7 +198,7 @@ class TextPage:
 
     def _word(self, start: int, end: int) -> str:
         word = self.text[start:end]
-        if not _MENDED.search(word):
+        if not self._is_mended:
             return word
         for mark, hyphen in _HYPHENS.items():
             word = word.replace(mark, hyphen)
@@ -229,11 +233,10 @@ class TextPage:
 
     def _new_pen(self, index: int, text_object: int) -> Pen:
         of = self._of
-        m = self._matrix
-        if not of.Text_GetMatrix(self._page, index, self._matrix_ref):
-            m.a, m.b, m.c, m.d = 1.0, 0.0, 0.0, 1.0
+        is_known = of.Text_GetMatrix(self._page, index, self._matrix_ref)
+        a, b, c, d = self._matrix[:4] if is_known else (1.0, 0.0, 0.0, 1.0)
         font = of.TextObj_GetFont(text_object) if text_object else 0
-        key = (font, of.Text_GetFontSize(self._page, index), m.a, m.b, m.c, m.d)
+        key = (font, of.Text_GetFontSize(self._page, index), a, b, c, d)
         face = self._faces.get(key)
         if face is None:
             face = self._faces[key] = _face(*key[1:])

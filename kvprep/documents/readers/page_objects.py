@@ -1,6 +1,7 @@
 """One object of a page, by its handle: its fill, its bounds, its shape."""
 
 import ctypes
+from typing import Any
 
 from kvprep.documents.readers.colours import Colour
 from kvprep.documents.readers.pdfium_calls import calls
@@ -24,17 +25,17 @@ class ObjectReader:
         """Take the memory."""
         self._of = calls()
         self._channels = (ctypes.c_uint * 4)()
-        self._channel_refs = [ctypes.byref(self._channels, 4 * number) for number in range(4)]
+        self._channel_refs = _addresses(self._channels)
         self._floats = (ctypes.c_float * 4)()
-        self._float_refs = [ctypes.byref(self._floats, 4 * number) for number in range(4)]
+        self._float_refs = _addresses(self._floats)
         self._ints = (ctypes.c_int * 2)()
-        self._int_refs = [ctypes.byref(self._ints, 4 * number) for number in range(2)]
+        self._int_refs = _addresses(self._ints)
 
     def fill(self, handle: int) -> tuple[Colour | None, int]:
         """Give an object's colour, unknown where it is a pattern, and its alpha from 0 to 255."""
         if not self._of.PageObj_GetFillColor(handle, *self._channel_refs):
             return None, 255
-        red, green, blue, alpha = self._channels
+        red, green, blue, alpha = self._channels[:]
         return (red, green, blue), alpha
 
     def bounds(self, handle: int, matrices: tuple[Matrix, ...]) -> Box:
@@ -44,7 +45,7 @@ class ObjectReader:
             matrices: those of the forms around it, from the innermost on.
         """
         self._of.PageObj_GetBounds(handle, *self._float_refs)
-        left, bottom, right, top = self._floats
+        left, bottom, right, top = self._floats[:]
         box = left, bottom, right, top
         for matrix in matrices:
             box = _moved(box, matrix)
@@ -78,6 +79,12 @@ class ObjectReader:
         matrix = Matrix(1, 0, 0, 1, 0, 0)
         self._of.PageObj_GetMatrix(handle, ctypes.byref(matrix))
         return matrix
+
+
+def _addresses(array: "ctypes.Array[Any]") -> list[int]:
+    """Give the address of each item; the array must live as long as they are used."""
+    start, step = ctypes.addressof(array), ctypes.sizeof(array) // len(array)
+    return [start + step * number for number in range(len(array))]
 
 
 def _moved(box: Box, m: Matrix) -> Box:

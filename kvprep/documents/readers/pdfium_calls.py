@@ -1,4 +1,9 @@
-"""PDFium's functions for text and drawing, with plain integers for handles: they are called once for every word."""
+"""PDFium's functions for text and drawing, bound for speed: they are called several times for every word.
+
+Handles of objects are plain integers. Converting arguments takes ctypes longer than most of the functions run, so that
+those of a text page have no types for theirs: they take a `c_void_p` for the page, an int, and what `byref` gives.
+Others take addresses, which ctypes converts faster than anything else.
+"""
 
 import ctypes
 from functools import cache
@@ -7,15 +12,18 @@ from typing import Any
 _HANDLE = ctypes.c_void_p
 _INT = ctypes.c_int
 _OUT = ctypes.c_void_p
+_OF_TEXT_PAGES: dict[str, Any] = {
+    "FPDFText_GetText": _INT,
+    "FPDFText_GetUnicode": ctypes.c_uint,
+    "FPDFText_IsGenerated": _INT,
+    "FPDFText_GetCharOrigin": _INT,
+    "FPDFText_GetLooseCharBox": _INT,
+    "FPDFText_GetFontSize": ctypes.c_double,
+    "FPDFText_GetMatrix": _INT,
+    "FPDFText_GetTextObject": _HANDLE,
+}
+"""What each returns."""
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
-    "FPDFText_GetText": (_INT, _HANDLE, _INT, _INT, _OUT),
-    "FPDFText_GetUnicode": (ctypes.c_uint, _HANDLE, _INT),
-    "FPDFText_IsGenerated": (_INT, _HANDLE, _INT),
-    "FPDFText_GetCharOrigin": (_INT, _HANDLE, _INT, _OUT, _OUT),
-    "FPDFText_GetLooseCharBox": (_INT, _HANDLE, _INT, _OUT),
-    "FPDFText_GetFontSize": (ctypes.c_double, _HANDLE, _INT),
-    "FPDFText_GetMatrix": (_INT, _HANDLE, _INT, _OUT),
-    "FPDFText_GetTextObject": (_HANDLE, _HANDLE, _INT),
     "FPDFTextObj_GetTextRenderMode": (_INT, _HANDLE),
     "FPDFTextObj_GetFont": (_HANDLE, _HANDLE),
     "FPDFPageObj_GetFillColor": (_INT, _HANDLE, _OUT, _OUT, _OUT, _OUT),
@@ -48,6 +56,9 @@ class Calls:
         for name, (result, *arguments) in _SIGNATURES.items():
             prototype = ctypes.PYFUNCTYPE(result, *arguments)
             setattr(self, name.removeprefix("FPDF"), prototype(address(getattr(pdfium, name))))
+        for name, result in _OF_TEXT_PAGES.items():
+            untyped = ctypes.PYFUNCTYPE(result)
+            setattr(self, name.removeprefix("FPDF"), untyped(address(getattr(pdfium, name))))
 
     def __getattr__(self, name: str) -> Any:
         """Only for the type checker: a function that is not bound is a mistake."""

@@ -102,7 +102,8 @@ class Scene:
         return self._suspects[ink]
 
     def _is_covered(self, order: int, first: Point, last: Point) -> bool:
-        return any(
+        # Only what is painted later can cover, and on most pages little is.
+        return order < self._last_opaque and any(
             shape.is_opaque and shape.order > order and is_inside(last, shape.box) for shape in self._shapes_at(first)
         )
 

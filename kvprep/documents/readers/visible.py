@@ -26,13 +26,14 @@ def page_text(page: TextPage, scene: Scene) -> PageText:
     """Take a page's runs and leave out what nobody sees; the invisible text layer of a scan stays."""
     found = PageText()
     plain: dict[int, bool] = {}
+    left, bottom, right, top = scene.visible
     for glyphs in page.words():
         pen = glyphs.pen
         if pen.text_object not in plain:
             plain[pen.text_object] = _is_plain(pen, scene)
-        middle = (glyphs.first[0] + glyphs.last[0]) / 2, (glyphs.first[1] + glyphs.last[1]) / 2
-        if not plain[pen.text_object] or not is_inside(middle, scene.visible):
-            reason = _why_hidden(glyphs, middle, scene)
+        x, y = (glyphs.first[0] + glyphs.last[0]) / 2, (glyphs.first[1] + glyphs.last[1]) / 2
+        if not (plain[pen.text_object] and left <= x <= right and bottom <= y <= top):
+            reason = _why_hidden(glyphs, (x, y), scene)
             if reason:
                 found.hidden[reason] += len(glyphs.run.text)
                 continue
