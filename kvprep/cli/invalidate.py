@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ from kvprep.config import parse_duration
 from kvprep.reuse import find_document
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import EntryId
+from kvprep.types import ContentHash, EntryId, SourceRecord
 
 _EXAMPLE = """
 kvprep invalidate --source contracts/lease.pdf
@@ -29,7 +29,8 @@ Test = Callable[[EntryRecord], bool]
 def invalidate(
     session: Session,
     document: Annotated[
-        list[str] | None, typer.Option(metavar="DOC", help="Of this document: id, path or title; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="DOC", help="Of this document and its attachments: id, path or title; repeatable."),
     ] = None,
     source: Annotated[
         list[str] | None,
@@ -48,8 +49,8 @@ def invalidate(
 ) -> None:
     """Make stored entries unusable for ever.
 
-    They are gone at once. What is removed fits all of the given options. Never waits for an ingest. `kvprep gc`
-    frees the space after it.
+    They are gone at once, whatever model and preamble they were made with. What is removed fits all of the given
+    options; documents that are only alike stay. Never waits for an ingest. `kvprep gc` frees the space after it.
     """
     now = time.time()
     age = _age(older_than)
@@ -88,10 +89,10 @@ def _tests(
 ) -> list[Test]:
     tests: list[Test] = []
     if document:
-        named = {find_document(namespace, name) for name in document}
+        named = _with_parts(namespace, {find_document(namespace, name) for name in document})
         tests.append(lambda entry: entry.document in named)
     if source:
-        shown = _shown_by(namespace, source)
+        shown = _shown_by(namespace, {os.path.abspath(os.path.expanduser(path)) for path in source})
         tests.append(lambda entry: entry.document in shown)
     if model:
         tests.append(lambda entry: _is_of(entry, model))
@@ -108,20 +109,39 @@ def _is_of(entry: EntryRecord, model: str) -> bool:
     return model == entry.model.name or is_fingerprint
 
 
-def _shown_by(namespace: Namespace, sources: list[str]) -> set[bytes]:
-    paths = {os.path.abspath(os.path.expanduser(path)) for path in sources}
+def _with_parts(namespace: Namespace, documents: set[ContentHash]) -> set[ContentHash]:
+    """Add to documents what their sources hold: a mail stands for what is attached to it."""
+    records = (record for _, record in namespace.all_documents() if record.content_hash in documents)
+    paths = {source.path for record in records for source in record.sources}
+    return documents | _shown_by(namespace, paths)
+
+
+def _shown_by(namespace: Namespace, paths: set[str]) -> set[ContentHash]:
+    """Find the documents that some sources show, or hold inside, at any depth."""
     return {
         record.content_hash
         for _, record in namespace.all_documents()
-        if any(paths & {source.path, source.file} for source in record.sources)
+        if any(not paths.isdisjoint(_with_containers(source)) for source in record.sources)
     }
 
 
+def _with_containers(source: SourceRecord) -> Iterator[str]:
+    yield source.file
+    path = source.file
+    for name in source.member.split("/") if source.member else ():
+        path = f"{path}/{name}"
+        yield path
+
+
 def _damaged(namespace: Namespace, sound: Iterable[tuple[EntryId, EntryRecord]]) -> list[EntryId]:
-    """Entries whose files do not open: they are never used, but --all means all."""
+    """Entries whose files do not open: they are never used, but --all means all.
+
+    One that does not even say whose it is may still have its row in the index.
+    """
     opened = {ident for ident, _ in sound}
-    on_disk = (EntryId(bytes.fromhex(path.stem)) for path in namespace.files("entries"))
-    return [ident for ident in on_disk if ident not in opened]
+    on_disk = [EntryId(bytes.fromhex(path.stem)) for path in namespace.files("entries")]
+    listed = [EntryId(facts["id"]) for facts in namespace.index.entries()]
+    return [ident for ident in dict.fromkeys((*on_disk, *listed)) if ident not in opened]
 
 
 def _facts(entries: list[tuple[EntryId, EntryRecord]], num_damaged: int) -> Facts:

@@ -25,6 +25,57 @@ def test_a_file_stands_for_all_that_it_holds(run, json_of, stocked: Path) -> Non
     assert names(json_of) == {"invoice.txt", "lease.txt"}
 
 
+def test_a_mail_stands_for_its_attachments_at_all_depths(run, json_of, stocked: Path) -> None:
+    inner = mail("See below.", {"deep.txt": b"Deep inside."})
+    (stocked / "mail.eml").write_bytes(mail("Dear Bob.", {"terms.txt": b"Thirty days.", "forwarded.eml": inner}))
+    run("ingest", stocked)
+    assert len(json_of("ls")["documents"]) == 6
+    planned = json_of("invalidate", "--dry-run", "--document", stocked / "mail.eml" / "forwarded.eml")
+    assert planned["documents"] == 2
+    assert json_of("invalidate", "--dry-run", "--source", stocked / "mail.eml" / "forwarded.eml") == planned
+    assert json_of("invalidate", "--document", stocked / "mail.eml")["documents"] == 4
+    assert names(json_of) == {"invoice.txt", "lease.txt"}
+
+
+def test_all_preambles_and_models_of_a_document_go_and_what_is_only_alike_stays(
+    run, json_of, stocked: Path, tmp_path: Path, tiny_model
+) -> None:
+    lease = stocked / "lease.txt"
+    (stocked / "like.txt").write_text(lease.read_text().replace("five", "four"))
+    (tmp_path / "preamble").write_text("You read leases.")
+    run("ingest", stocked)
+    run("ingest", "--preamble", tmp_path / "preamble", stocked)
+    run("ingest", "--model", tiny_model("gpt2"), "--dtype", "float32", lease)
+    assert len(json_of("show", lease)["entries"]) > 1
+    number = len(json_of("show", lease)["entries"])
+    facts = json_of("invalidate", "--document", lease)
+    assert (facts["entries"], facts["documents"]) == (number, 1)
+    assert names(json_of) == {"invoice.txt", "like.txt"}
+
+
+@pytest.mark.parametrize("at", [0, 70, -1])
+def test_all_takes_what_does_not_even_say_whose_it_is(json_of, stocked: Path, store: Path, at: int) -> None:
+    damaged = min((store / "entries").glob("??/*.kve"))
+    data = bytearray(damaged.read_bytes())
+    data[at] ^= 1
+    damaged.write_bytes(data)
+    assert json_of("invalidate", "--all")["entries"] == 2
+    assert list((store / "entries").glob("??/*.kve")) == []
+
+
+def test_an_entry_that_was_invalidated_and_put_back_is_not_used(run, stocked: Path, store: Path) -> None:
+    kept = {path: path.read_bytes() for path in (store / "entries").glob("??/*.kve")}
+    index = (store / "index.sqlite").read_bytes()
+    run("invalidate", "--all")
+    for path, data in kept.items():
+        path.write_bytes(data)
+    for state in ("as it is", "put back, too"):
+        if state != "as it is":
+            (store / "index.sqlite").write_bytes(index)
+        assert run("ask", "--require-hit", stocked / "lease.txt", "Who?").exit_code == 5, state
+    assert run("verify").exit_code == 4
+
+
 def test_a_dry_run_says_the_same_and_changes_nothing(json_of, stocked: Path) -> None:
     planned = json_of("invalidate", "--all", "--dry-run")
     assert names(json_of) == {"lease.txt", "invoice.txt"}
