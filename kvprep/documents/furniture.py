@@ -34,7 +34,7 @@ _SUSPENDED = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Line:
     page: int
     index: int
@@ -49,9 +49,9 @@ def drop_repeats(blocks: Sequence[Block]) -> tuple[list[Block], list[TextFinding
     A line counts if it, its digits masked, stands at the same edge of at least half of at least two pages, with nothing
     else between it and the edge, and if its digits are the same on all of them or count with the pages.
     """
-    pages = [list(page) for _, page in groupby(_lines(blocks), key=lambda line: line.page)]
-    if len(pages) < 2:
+    if len({block.page for block in blocks}) < 2:
         return list(blocks), []
+    pages = [list(page) for _, page in groupby(_lines(blocks), key=lambda line: line.page)]
     headers, repeated_above = _running([page[:_EDGE_LINES] for page in pages])
     footers, repeated_below = _running([page[: -_EDGE_LINES - 1 : -1] for page in pages])
     dropped = repeated_above | repeated_below
@@ -147,7 +147,8 @@ def _around_hyphen(line: str, following: str) -> str:
 
 def is_cut_word(line: str, following: str) -> bool:
     """Tell whether the hyphen at the end of `line` only cuts a word that goes on in `following`."""
-    if not _CUT_WORD.search(line) or not following[:1].islower():
+    # The end of a line is enough, since the pattern would try every letter of it.
+    if not _CUT_WORD.search(line[-3:]) or not following[:1].islower():
         return False
     first_word = _FIRST_PART.match(following)
     return first_word is not None and first_word.group() not in _SUSPENDED

@@ -94,7 +94,7 @@ class TextPage:
         self.text = self._characters(textpage.count_chars())
         self._is_mended = bool(_MENDED.search(self.text))
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
-        self._refs = ctypes.byref(self._x), ctypes.byref(self._y)
+        self._x_ref, self._y_ref = ctypes.byref(self._x), ctypes.byref(self._y)
         self._pens: dict[int, Pen] = {}
         self._faces: dict[tuple[float, ...], _Face] = {}
         self._objects = ObjectReader()
@@ -205,7 +205,7 @@ class TextPage:
         return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _origin(self, index: int) -> Point:
-        self._of.Text_GetCharOrigin(self._page, index, *self._refs)
+        self._of.Text_GetCharOrigin(self._page, index, self._x_ref, self._y_ref)
         return self._x.value, self._y.value
 
     def _width(self, index: int, pen: Pen) -> float:
