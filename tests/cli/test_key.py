@@ -1,0 +1,144 @@
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = (sys.executable, "-c", "from kvprep.cli.app import main; main()")
+PASSPHRASE = "some random words"
+
+
+@pytest.fixture
+def keys(run, store: Path, tmp_path: Path) -> Path:
+    """A store, and a key for its namespace `a` beside its own."""
+    run("init", "--namespace", "a")
+    assert run("key", "add", "--file", tmp_path / "limited", "--only", "a", "--role", "writer").exit_code == 0
+    return tmp_path
+
+
+def use(monkeypatch: pytest.MonkeyPatch, key: Path) -> None:
+    monkeypatch.setenv("KVPREP_KEY_FILE", str(key))
+
+
+def test_a_key_is_added_listed_and_removed(json_of, keys: Path) -> None:
+    added = json_of("key add", "--file", keys / "bob.key", "--label", "Bob")
+    assert (added["label"], added["role"], added["kind"], added["opens"]) == ("Bob", "reader", "key file", None)
+    listed = json_of("key list")["keys"]
+    assert [(key["label"], key["role"], key["opens"], key["in_use"]) for key in listed] == [
+        ("first key", "admin", None, True),
+        ("limited", "writer", ["a"], False),
+        ("Bob", "reader", None, False),
+    ]
+    assert json_of("key remove", "Bob")["id"] == added["id"]
+    assert len(json_of("key list")["keys"]) == 2
+
+
+def test_adding_a_writer_says_how_it_becomes_trusted(run, json_of, keys: Path) -> None:
+    said = run("key", "add", "--file", keys / "bob.key", "--role", "writer", "--only", "a", "--only", "default").stderr
+    writer = json_of("key list")["keys"][-1]["writer"]
+    for name in ("a", "default"):
+        assert f"kvprep namespace trust {name} {writer} --label bob" in said
+
+
+def test_either_a_file_or_a_passphrase_is_named(run, keys: Path) -> None:
+    assert run("key", "add").exit_code == 2
+    assert run("key", "add", "--passphrase", "--file", keys / "x").exit_code == 2
+
+
+def test_a_passphrase_opens_the_store_where_the_key_file_is_not(
+    run, keys: Path, monkeypatch: pytest.MonkeyPatch, sources: Path
+) -> None:
+    assert run("key", "add", "--passphrase", "--role", "admin", stdin=f"{PASSPHRASE}\n").exit_code == 0
+    (keys / "key").rename(keys / "away")
+    assert run("ls").exit_code == 12
+    monkeypatch.setenv("KVPREP_PASSPHRASE_FILE", str(keys / "words"))
+    assert run("ls").exit_code == 1
+    (keys / "words").write_text(f"{PASSPHRASE}\nand a second line\n")
+    assert run("ingest", "--jobs", 1, sources / "lease.txt").exit_code == 0
+    assert run("key", "remove", "first key").exit_code == 0
+    assert not (keys / "key").exists()
+    (keys / "away").rename(keys / "key")
+    assert run("ls").exit_code == 12
+
+
+def typed(keystrokes: list[str], *arguments: str) -> tuple[int, str]:
+    """Run a command line on a terminal of its own; type a line whenever it asks."""
+    terminal, child_side = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdin=child_side, stdout=child_side, stderr=child_side, start_new_session=True
+    )
+    os.close(child_side)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # its end has closed
+            break
+        if shown.endswith(b": ") and keystrokes:
+            os.write(terminal, f"{keystrokes.pop(0)}\n".encode())
+    os.close(terminal)
+    return process.wait(timeout=60), shown.decode()
+
+
+def test_on_a_terminal_a_passphrase_is_asked_for_and_not_shown(run, keys: Path) -> None:
+    code, shown = typed([PASSPHRASE, "another passphrase"], "key", "add", "--passphrase")
+    assert code == 1 and "the two passphrases differ" in shown
+    code, shown = typed([PASSPHRASE, PASSPHRASE], "key", "add", "--passphrase")
+    assert code == 0 and PASSPHRASE not in shown
+    (keys / "key").unlink()
+    code, shown = typed([PASSPHRASE], "ls")
+    assert code == 0 and PASSPHRASE not in shown
+    assert typed(["wrong passphrase"], "ls")[0] == 12
+
+
+def test_a_forbidden_namespace_answers_as_an_absent_one(run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (keys / "doc.txt").write_text("text")
+    use(monkeypatch, keys / "limited")
+    for line in (
+        ("ls",),
+        ("stats",),
+        ("show", "doc"),
+        ("ask", keys / "doc.txt", "Who?"),
+        ("invalidate", "--all"),
+        ("ingest", keys / "doc.txt"),
+        ("plan", keys / "doc.txt"),
+    ):
+        for flags in ((), ("--json",)):
+            answers = [run(*line, *flags, "--namespace", name) for name in ("default", "dxfault")]  # one is there
+            assert answers[0].exit_code in ((0,) if line[0] == "plan" else (1, 13)), line  # an ingest would make it
+            assert answers[0].exit_code == answers[1].exit_code
+            forbidden, absent = ((a.stdout, a.stderr.replace("dxfault", "default")) for a in answers)
+            assert forbidden == absent, line
+
+
+def test_others_that_can_read_the_key_are_warned_of(run, keys: Path) -> None:
+    assert "others can read" not in run("ls").stderr
+    (keys / "key").chmod(0o644)
+    result = run("ls")
+    assert result.exit_code == 0
+    assert f"chmod 600 {keys / 'key'}" in result.stderr
+
+
+def test_rotation_leaves_the_documents_and_says_what_opens_no_more(run, json_of, stocked: Path, tmp_path: Path) -> None:
+    documents = json_of("ls")["documents"]
+    run("key", "add", "--file", tmp_path / "bob.key")
+    facts = json_of("key rotate")
+    assert [key["label"] for key in facts["removed"]] == ["bob"]
+    assert json_of("ls")["documents"] == documents
+    assert run("verify").exit_code == 0
+
+
+def test_a_backup_says_where_it_lies_and_opens_the_store(run, json_of, keys: Path, monkeypatch) -> None:
+    facts = json_of("key backup", keys / "copy")
+    assert facts["backup"] == str(keys / "copy")
+    assert "on the same disk" in run("key", "backup", keys / "copy2").stderr
+    use(monkeypatch, keys / "copy")
+    assert run("key", "list").exit_code == 0
+
+
+def test_who_is_no_admin_is_denied(run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, keys / "limited")
+    for line in (("add", "--file", keys / "x"), ("remove", "first key"), ("rotate",)):
+        assert run("key", *line).exit_code == 13
