@@ -15,6 +15,9 @@ from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
 from kvprep.config import parse_duration
+from kvprep.store.layout import file_size
+from kvprep.store.namespace import Namespace
+from kvprep.store.needs import Needs
 
 RESULTS = ("hit", "partial", "miss", "stale", "expired", "mismatch", "denied", "corrupt")
 _KINDS = ("segments", "entries", "documents")
@@ -35,6 +38,7 @@ def stats(
             "bytes": sum(_file_sizes(namespace.store.path)),
             "entries": len(namespace.index.entries()),
             "documents": len(namespace.index.documents()),
+            "awaiting_shred": _awaiting_shred(namespace),
         }
     facts = {"since": timestamp(began) if since else None, **summarise(lookups), "storage": storage}
     if not session.emit("stats", facts):
@@ -98,11 +102,15 @@ def _percentiles(values: Sequence[float]) -> Facts:
 def _file_sizes(store: Path) -> Iterator[int]:
     for kind in _KINDS:
         for folder, _, names in os.walk(store / kind):
-            for name in names:
-                try:
-                    yield os.stat(os.path.join(folder, name)).st_size
-                except FileNotFoundError:  # taken away by another process meanwhile
-                    continue
+            yield from (file_size(Path(folder, name)) for name in names)
+
+
+def _awaiting_shred(namespace: Namespace) -> Facts:
+    """Count segments that hold a removed document's blocks beside needed ones, and the bytes of those blocks."""
+    layout = namespace.store.layout
+    shrinkable = Needs(namespace, time.time()).shrinkable()
+    sizes = (use.dead_share(file_size(layout.file("segments", use.stretch.segment))) for use in shrinkable)
+    return {"segments": len(shrinkable), "bytes": sum(sizes)}
 
 
 def _draw(facts: Facts) -> None:
@@ -120,4 +128,9 @@ def _draw(facts: Facts) -> None:
         f"{render.counted(storage['entries'], 'entry', 'entries')}, {render.counted(storage['documents'], 'document')}"
     )
     pairs["stored"] = f"{stored}; the store takes {render.size(storage['bytes'])}"
+    if (awaiting := storage["awaiting_shred"])["segments"]:
+        segments = render.counted(awaiting["segments"], "segment")
+        pairs["awaiting shred"] = (
+            f"{render.size(awaiting['bytes'])} of removed documents, in {segments} that others share: run `kvprep gc`"
+        )
     render.facts(pairs)

@@ -7,14 +7,13 @@ import mmap
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from kvprep.errors import StoreError, UntrustedWriter
 from kvprep.store import envelope, segmentheader
 from kvprep.store.database import entry_rows
 from kvprep.store.findings import COLLECT, REBUILD, REINGEST, REINGEST_SIGNED, RESTORE_KEYS, Level, Tally
-from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, is_left_behind
+from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, file_size, is_left_behind
 from kvprep.store.lock import exclusive
 
 KINDS = {"keys": ".kvk", "namespaces": ".kvn", "entries": ".kve", "documents": ".kvd", "segments": ".kvs"}
@@ -56,16 +55,10 @@ def check_files(layout: Layout, level: Level, tally: Tally, writers: Collection[
             if not _LOCK.fullmatch(path.name):
                 _stranger(layout, path, tally)
         for path in _folder(layout, "tmp", tally):
-            if _size(path) and is_left_behind(path):  # one that is empty may not have been locked by its writer yet
+            if file_size(path) and is_left_behind(path):  # an empty one may not have been locked by its writer yet
                 tally.info(layout.relative(path), "left behind by a write that was cut short", COLLECT)
     _check_rows(layout, tally)
     return segments
-
-
-def _size(path: Path) -> int:
-    with suppress(FileNotFoundError):
-        return path.lstat().st_size
-    return 0
 
 
 def _check_top(layout: Layout, tally: Tally) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvprep.errors import IntegrityError, PolicyDenied, StoreFull, StoreLocked, UnsupportedFormat
-from kvprep.store.layout import Layout, disk_errors, is_left_behind, sync_folder, unlink_left_behind
+from kvprep.store.layout import Layout, disk_errors, file_size, is_left_behind, sync_folder, unlink_left_behind
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.needs import Needs, Use
@@ -101,7 +101,7 @@ class _Collection:
             self._garbage = []  # others may need what this key knows nothing of
         self._num_shrinkable = len(shrinkable)
         kept = (path for kind in ("entries", "documents") for path in store.layout.all_files(kind))
-        self._total = sum(map(_size, (*segments, *kept)))
+        self._total = sum(map(file_size, (*segments, *kept)))
 
     def _names_of_unreadable(self, entries: set[Path]) -> tuple[str, ...]:
         unreadable = [path for needs in self._needs for path in needs.unreadable]
@@ -116,9 +116,9 @@ class _Collection:
     def planned(self) -> Collected:
         """Say what would go."""
         doomed = [path for needs in self._needs for path in needs.dead.values()]
-        temporary = sum(map(_size, self._temporary))
-        copies = sum(_size(self._file(use)) * use.dead_blocks // use.num_blocks for _, use in self._to_reseal)
-        freed = sum(map(_size, (*self._garbage, *doomed))) + copies
+        temporary = sum(map(file_size, self._temporary))
+        copies = sum(use.dead_share(file_size(self._file(use))) for _, use in self._to_reseal)
+        freed = sum(map(file_size, (*self._garbage, *doomed))) + copies
         return Collected(
             segments=len(self._garbage),
             resealed=len(self._to_reseal),
@@ -175,10 +175,3 @@ def _moved(namespace: Namespace, use: Use, find_codec: FindCodec, pins: Pins) ->
 
 def _file_names(segments: Iterable[bytes]) -> set[str]:
     return {f"{segment.hex()}.kvs" for segment in segments}
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except FileNotFoundError:
-        return 0

@@ -202,6 +202,14 @@ def unlink_durably(path: Path) -> bool:
     return True
 
 
+def file_size(path: Path) -> int:
+    """Give the size of a file; 0 where it is gone."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and unlinks in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

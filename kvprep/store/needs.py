@@ -19,6 +19,10 @@ class Use:
     """Blocks in the segment; 0 where its manifest does not open. Whether its chunks do is for verify to say."""
     entries: list[EntryId] = field(default_factory=list)
 
+    def dead_share(self, num_bytes: int) -> int:
+        """Give, of the bytes of its file, about those of its dead blocks."""
+        return num_bytes * self.dead_blocks // self.num_blocks
+
     @property
     def dead_blocks(self) -> int:
         """Blocks that no live entry needs: another document's own, which is gone."""

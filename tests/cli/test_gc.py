@@ -36,12 +36,16 @@ def test_what_a_removed_document_shares_is_sealed_anew(run, json_of, stocked: Pa
         (stocked / f"{name}.txt").write_text("The same beginning, word for word. " * 8 + f"This is {name}.")
         assert run("ingest", stocked).exit_code == 0
     run("invalidate", "--source", stocked / "one.txt")
+    awaiting = json_of("stats")["storage"]["awaiting_shred"]
+    assert awaiting["segments"] == 1 and awaiting["bytes"] > 0
+    assert "awaiting shred" in run("stats").stdout
     planned = json_of("gc", "--dry-run")
     assert (planned["resealed"], planned["awaiting_shred"]) == (1, 0)
     assert json_of("gc") == planned | {"dry_run": False}
     assert run("verify").exit_code == 0
     assert run("ask", "--require-hit", stocked / "two.txt", "Who?", "--max-new-tokens", 1).exit_code == 0
     assert "sealed anew" in run("gc").stdout
+    assert json_of("stats")["storage"]["awaiting_shred"] == {"segments": 0, "bytes": 0}
 
 
 def test_while_an_entry_does_not_open_segments_stay_and_it_is_said(run, json_of, stocked: Path, store: Path) -> None:
