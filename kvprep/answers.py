@@ -21,7 +21,7 @@ from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import cut
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
-from kvprep.reuse import Hit, Miss, find_document, load, look_up, replay
+from kvprep.reuse import Hit, Miss, find_document, load, look_up, reason_of, replay
 from kvprep.sources import exists
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
@@ -179,7 +179,7 @@ class Assistant:
             report.reason, report.detail = str(MissReason.ABSENT), str(error)
             return None
         except IntegrityError as error:
-            report.reason, report.detail = str(MissReason.CORRUPT), str(error)
+            report.reason, report.detail = str(reason_of(error)), str(error)
             return None
         report.load_s = time.perf_counter() - began
         report.result, report.tokens_reused = "hit", found.tokens

@@ -10,9 +10,9 @@ from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
 from kvprep.errors import IntegrityError
-from kvprep.reuse import document_state
+from kvprep.reuse import document_state, reason_of
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash, MissReason
+from kvprep.types import ContentHash
 
 _ID_DIGITS = 12
 
@@ -57,8 +57,8 @@ def _documents(namespace: Namespace, everything: bool) -> Iterator[Facts]:
 def _state(namespace: Namespace, entry: dict[str, Any]) -> str:
     try:
         record = namespace.document(ContentHash(bytes.fromhex(entry["document"])))
-    except IntegrityError:  # one damaged file must not hide the others
-        return str(MissReason.CORRUPT)
+    except IntegrityError as error:  # one damaged file must not hide the others
+        return str(reason_of(error))
     return document_state(entry, {s.path: s.state for s in record.sources} if record else {})
 
 

@@ -1,6 +1,6 @@
 """The read path: look up, check, load, continue."""
 
-from kvprep.reuse.load import load, replay
+from kvprep.reuse.load import load, reason_of, replay
 from kvprep.reuse.lookup import Hit, Miss, document_at, document_state, find_document, look_up, look_up_tokens
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "load",
     "look_up",
     "look_up_tokens",
+    "reason_of",
     "replay",
 ]

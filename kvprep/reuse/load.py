@@ -4,10 +4,11 @@ Source: docs/format.md, "What a hit checks"; store-format decision "Exactness": 
 """
 
 from kvprep.codec import find_codec
-from kvprep.errors import DanglingEntry, EntryGone, IntegrityError, StoreError
+from kvprep.errors import DanglingEntry, EntryGone, IntegrityError, StoreError, UntrustedWriter
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
+from kvprep.types import MissReason
 
 
 def load(namespace: Namespace, entry: EntryRecord, engine: Engine, *, tokens: int, room: int = 0) -> KVBuffer:
@@ -24,7 +25,8 @@ def load(namespace: Namespace, entry: EntryRecord, engine: Engine, *, tokens: in
     try:
         _load_current(namespace, entry, buffer, tokens)
     except StoreError as error:
-        namespace.note("load", "corrupt" if isinstance(error, IntegrityError) else "failed", subject=subject)
+        outcome = reason_of(error) if isinstance(error, IntegrityError) else "failed"
+        namespace.note("load", outcome, subject=subject)
         raise
     namespace.note("load", "done", subject=subject, tokens=tokens)
     return buffer
@@ -44,6 +46,11 @@ def _load_current(namespace: Namespace, entry: EntryRecord, buffer: KVBuffer, to
             # Computed again meanwhile, it may differ in the last bits from what has been read so far.
             entry = current
             buffer.truncate(0)
+
+
+def reason_of(error: IntegrityError) -> MissReason:
+    """Tell what somebody wrote who may not from what is damaged."""
+    return MissReason.DENIED if isinstance(error, UntrustedWriter) else MissReason.CORRUPT
 
 
 def load_stretches(namespace: Namespace, entry: EntryRecord, buffer: KVBuffer, end: int) -> int:

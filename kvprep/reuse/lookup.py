@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kvprep.errors import IntegrityError, NotFound
+from kvprep.reuse.load import reason_of
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
 from kvprep.sources import is_unchanged
 from kvprep.store.entry import DocumentRecord, EntryRecord
@@ -99,11 +100,12 @@ def _look_up(
     namespace: Namespace, document: ContentHash, model: ModelIdentity, tags: PromptTags | None, path: Path | None
 ) -> Hit | Miss:
     try:
-        record = namespace.document(document)
+        # Entries first: with each the charter is read, which says whose documents count.
         found = (namespace.entry(ident) for ident in namespace.index.entries_of(document))
         candidates = [entry for entry in found if entry and entry.document == document]
+        record = namespace.document(document)
     except IntegrityError as error:
-        return Miss(MissReason.CORRUPT, str(error))
+        return Miss(reason_of(error), str(error))
     if record is None or not candidates:
         return Miss(MissReason.ABSENT, "not in this namespace")
     entry = next((e for e in candidates if _mismatch(e, model, tags) == ""), None)
@@ -140,7 +142,7 @@ def _judge_prefix(namespace: Namespace, found: StoredPrefix, requested: int) -> 
     try:
         record = namespace.document(found.entry.document)
     except IntegrityError as error:
-        return Miss(MissReason.CORRUPT, str(error))
+        return Miss(reason_of(error), str(error))
     if record is None:
         return Miss(MissReason.ABSENT, "its document is gone")
     return _judge(namespace, record, found.entry, found.num_tokens, requested, None)
