@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType
+from typing import TYPE_CHECKING, Any, NewType
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ContentHash = NewType("ContentHash", bytes)
 DriftHash = NewType("DriftHash", bytes)
@@ -17,7 +18,11 @@ EntryId = NewType("EntryId", bytes)
 SegmentId = NewType("SegmentId", bytes)
 NamespaceId = NewType("NamespaceId", bytes)
 
-TokenIds = NDArray[np.uint32]
+if TYPE_CHECKING:
+    TokenIds = NDArray[np.uint32]
+else:
+    # Importing numpy takes as long as a whole ingest in which nothing is new.
+    TokenIds = Any
 Buffer = bytes | bytearray | memoryview
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from kvprep.cli.session import Session
 from kvprep.config import FILE_NAME, TEMPLATE
 from kvprep.store.layout import write_durably
-from kvprep.store.store import Store, default_key_path
+from kvprep.store.places import default_key_path
+from kvprep.store.store import Store
 
 
 def key_path(session: Session, store: Store) -> Path:

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kvprep.cli.session import Session
 from kvprep.config import override, parse_size
 from kvprep.errors import ConfigError
-from kvprep.pipeline.settings import IngestSettings
+
+if TYPE_CHECKING:
+    from kvprep.pipeline.settings import IngestSettings  # brings in the whole pipeline
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")]
 Preamble = Annotated[Path | None, typer.Option(metavar="FILE", help="Put this file's text before every document.")]
@@ -43,8 +45,10 @@ def with_ingest_flags(session: Session, *, max_bytes: str | None, refuse_hidden:
     return replace(session, settings=replace(session.settings, ingest=section))
 
 
-def ingest_settings(session: Session, *, keep_drifted: bool) -> IngestSettings:
+def ingest_settings(session: Session, *, keep_drifted: bool) -> "IngestSettings":
     """Read the settings of a run, all but the model, which the namespace may know."""
+    from kvprep.pipeline.settings import IngestSettings
+
     section = session.settings.ingest
     return IngestSettings(
         preamble=_preamble(section.preamble),

@@ -11,7 +11,7 @@ import typer
 
 from kvprep.cli.session import Session
 from kvprep.config import FILE_NAME, override, read_settings
-from kvprep.store.store import default_store_path
+from kvprep.store.places import default_store_path
 
 P = ParamSpec("P")
 

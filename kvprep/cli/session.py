@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kvprep.cli import output, render
-from kvprep.cli.unlocking import passphrase_for
 from kvprep.config import ModelSettings, Settings, override
-from kvprep.documents.cage import Cage
-from kvprep.prefill.models import ModelSpec
 from kvprep.progress import Progress
-from kvprep.store.namespace import Namespace
-from kvprep.store.store import Store
+
+if TYPE_CHECKING:
+    # An ingest in which nothing is new opens none of them, and importing them takes longer than all that it does.
+    from kvprep.documents.cage import Cage
+    from kvprep.prefill.models import ModelSpec
+    from kvprep.store.namespace import Namespace
+    from kvprep.store.store import Store
 
 _MOST_JOBS = 4
 
@@ -35,24 +37,31 @@ class Session:
         return replace(self, settings=replace(self.settings, model=override(self.settings.model, **flags)))
 
     @contextmanager
-    def store(self) -> Iterator[Store]:
+    def store(self) -> "Iterator[Store]":
         """Open the store."""
+        from kvprep.cli.unlocking import passphrase_for
+        from kvprep.store.store import Store
+
         passphrase = passphrase_for(self.path, self.settings)
         with Store.open(self.path, key_file=self.settings.key_file, passphrase=passphrase) as store:
             yield store
 
     @contextmanager
-    def namespace(self) -> Iterator[Namespace]:
+    def namespace(self) -> "Iterator[Namespace]":
         """Open the store and the namespace."""
         with self.store() as store:
             yield store.namespace(self.settings.namespace)
 
-    def cage(self, jobs: int | None = None) -> Cage:
+    def cage(self, jobs: int | None = None) -> "Cage":
         """Prepare the reading processes. Enter it before the store is opened: they must not see its key."""
+        from kvprep.documents.cage import Cage
+
         return Cage(jobs=jobs or self.settings.ingest.jobs or min(_MOST_JOBS, os.cpu_count() or 1))
 
-    def model(self, namespace: Namespace | None) -> ModelSpec | None:
+    def model(self, namespace: "Namespace | None") -> "ModelSpec | None":
         """Name the model as far as it was set, and for the rest as the namespace knows it; None: all as it knows it."""
+        from kvprep.prefill.models import ModelSpec
+
         chosen = self.settings.model
         if chosen == ModelSettings():
             return None

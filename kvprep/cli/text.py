@@ -12,7 +12,7 @@ from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
 from kvprep.documents.cage import Cage
 from kvprep.errors import SomeFailed
-from kvprep.pipeline.discover import discover, is_excluded
+from kvprep.discover import discover, is_excluded
 from kvprep.pipeline.reading import ReadSource, read_files
 from kvprep.types import Skipped, TextFinding
 

@@ -9,8 +9,8 @@ from kvprep.cli import render
 from kvprep.config import Settings
 from kvprep.errors import ConfigError
 from kvprep.store.layout import open_layout
+from kvprep.store.places import default_key_path
 from kvprep.store.slots import PASSPHRASE_SLOT, slot_files
-from kvprep.store.store import default_key_path
 
 _PASSPHRASE_BYTES = 4096
 

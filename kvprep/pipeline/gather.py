@@ -13,7 +13,7 @@ from kvprep.documents.cage import Cage, Reading
 from kvprep.documents.hidden import num_hidden
 from kvprep.documents.versions import beside_unread
 from kvprep.errors import HiddenText
-from kvprep.pipeline.discover import discover, is_excluded
+from kvprep.discover import discover, is_excluded
 from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
 from kvprep.pipeline.report import IngestReport

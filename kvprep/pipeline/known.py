@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kvprep.documents.versions import beside_unread, current_canonicalisers
-from kvprep.pipeline.discover import is_excluded
+from kvprep.discover import is_excluded
 from kvprep.sources import member_path, stat_numbers
 from kvprep.store.index import KnownSource
 from kvprep.store.namespace import Namespace

@@ -10,7 +10,6 @@ from pathlib import Path
 from blake3 import blake3
 
 from kvprep.errors import StoreError, WrongKey
-from kvprep.store.crypto import new_key
 from kvprep.store.layout import disk_errors, sync_folder
 
 _KEY_FILE = re.compile(
@@ -21,6 +20,8 @@ _KEY_FILE_BYTES = 64 << 10
 
 def write_key_file(path: Path, store_id: str) -> bytes:
     """Draw a secret that is to open a store, and write it to a new file, readable by its owner only."""
+    from kvprep.store.crypto import new_key  # who only reads a key file need not import the cipher
+
     secret = new_key()
     comments = (
         f"Opens the kvprep store {store_id}. Keep a copy in another place:",

@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-
-import platformdirs
+from typing import NoReturn
 
 from kvprep.errors import ConfigError, NotFound, StoreError, StoreNotFound
 from kvprep.store import layout, remembered
 from kvprep.store.audit import Audit, Head, system_user
 from kvprep.store.auditcheck import AuditReport, check_audit
-from kvprep.store.charter import AEAD, SOURCE_CHECKS, first_charter
+from kvprep.store.charter import SourceCheck, Trust, first_charter
 from kvprep.store.database import Index
 from kvprep.store.holder import Holder
 from kvprep.store.keyfile import read_key_file, write_key_file
@@ -19,22 +18,13 @@ from kvprep.store.keyring import Keyring, first_slot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
+from kvprep.store.places import default_key_path, default_store_path
 from kvprep.store.slots import open_passphrase_slot, open_slot, seal_slot, write_slot
 from kvprep.store.state import NamespaceState, new_state, read_state, write_state
 from kvprep.store.usage import Usage
 from kvprep.types import NamespaceId
 
 _NAMESPACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-def default_store_path() -> Path:
-    """Where a store lies unless told otherwise."""
-    return platformdirs.user_data_path("kvprep") / "store"
-
-
-def default_key_path(store_id: str) -> Path:
-    """Where a store's key file lies unless told otherwise: outside the store."""
-    return platformdirs.user_config_path("kvprep") / "keys" / f"{store_id}.key"
 
 
 class Store:
@@ -149,10 +139,8 @@ class Store:
         """
         opened = self.open_namespace(self.namespace_id(name))
         if opened is None and create:
-            return self._create_namespace(name, AEAD, SOURCE_CHECKS[0])
-        if opened is None:
-            raise NotFound(f"namespace {name}: none that this key opens", hint="`kvprep ingest --namespace` makes one.")
-        return opened
+            return self._create_namespace(name, Trust.AEAD, SourceCheck.STAT)
+        return opened or no_namespace(name)
 
     def namespace_id(self, name: str) -> NamespaceId:
         """Name a namespace's files.
@@ -179,6 +167,7 @@ class Store:
         opened = self.keyring.open_namespace(ident)
         if opened is None or self._is_unborn(opened):
             return None
+        remembered.refuse_shredded(self.layout.store_id, opened.incarnation, subject=f"namespace {opened.name}")
         state = read_state(self.layout, opened, self.holder.admin_public)
         self._check_remembered(opened, state)
         return Namespace(self, opened)
@@ -197,7 +186,7 @@ class Store:
         seen = remembered.last_generation(self.layout.store_id, opened.incarnation)
         return not seen and not any(Namespace(self, opened).files("entries"))
 
-    def create_namespace(self, name: str, *, trust: str, source_check: str) -> Namespace:
+    def create_namespace(self, name: str, *, trust: Trust, source_check: SourceCheck) -> Namespace:
         """Make a namespace of this policy.
 
         Raises:
@@ -208,7 +197,7 @@ class Store:
             raise StoreError(f"namespace {name}: already there", hint="`kvprep namespace list` shows it.")
         return self._create_namespace(name, trust, source_check)
 
-    def _create_namespace(self, name: str, trust: str, source_check: str) -> Namespace:
+    def _create_namespace(self, name: str, trust: Trust, source_check: SourceCheck) -> Namespace:
         ident = self.namespace_id(name)
         charter = first_charter(self.holder, ident, name=name, trust=trust, source_check=source_check)
         with self.commit_lock():
@@ -247,6 +236,15 @@ class Store:
         except StoreError:
             if exc[0] is None:  # else what went wrong first says more, such as which disk is full
                 raise
+
+
+def no_namespace(name: str) -> NoReturn:
+    """Refuse a name of which there is no namespace, or none that the key opens: nobody is told which.
+
+    Raises:
+        NotFound: always.
+    """
+    raise NotFound(f"namespace {name}: none that this key opens", hint="`kvprep ingest --namespace` makes one.")
 
 
 def open_or_create(

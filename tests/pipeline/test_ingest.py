@@ -10,7 +10,7 @@ from desk import HEAD, Desk, distinct_block_tokens
 
 from kvprep.errors import ConfigError, StoreFull
 from kvprep.pipeline import IngestReport, IngestSettings, ingest
-from kvprep.pipeline.discover import discover
+from kvprep.discover import discover
 from kvprep.progress import Silent
 from kvprep.types import Outcome
 
