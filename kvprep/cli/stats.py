@@ -17,7 +17,7 @@ from kvprep.cli.session import Session
 from kvprep.config import parse_duration
 from kvprep.store.layout import file_size
 from kvprep.store.namespace import Namespace
-from kvprep.store.needs import Needs
+from kvprep.store.needs import awaiting_shred
 
 RESULTS = ("hit", "partial", "miss", "stale", "expired", "mismatch", "denied", "corrupt")
 _KINDS = ("segments", "entries", "documents")
@@ -108,9 +108,9 @@ def _file_sizes(store: Path) -> Iterator[int]:
 def _awaiting_shred(namespace: Namespace) -> Facts:
     """Count segments that hold a removed document's blocks beside needed ones, and the bytes of those blocks."""
     layout = namespace.store.layout
-    shrinkable = Needs(namespace, time.time()).shrinkable()
-    sizes = (use.dead_share(file_size(layout.file("segments", use.stretch.segment))) for use in shrinkable)
-    return {"segments": len(shrinkable), "bytes": sum(sizes)}
+    uses = awaiting_shred(namespace)
+    sizes = (use.dead_share(file_size(layout.file("segments", use.stretch.segment))) for use in uses)
+    return {"segments": len(uses), "bytes": sum(sizes)}
 
 
 def _draw(facts: Facts) -> None:

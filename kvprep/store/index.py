@@ -220,12 +220,33 @@ class NamespaceIndex(RowNames):
             for path, file, state, reading, entry, document in rows
         ]
 
+    def next_expiry(self) -> float | None:
+        """When the next of the live entries expires, under whatever model; seconds since 1970, None: none ever."""
+        rows = self._index.run(
+            "SELECT MIN(expires_at) FROM entries WHERE namespace = ? AND expires_at > ?",
+            (self._keys.ident, time.time()),
+        )
+        return None if rows[0][0] is None else float(rows[0][0])
+
     def document_of_path(self, path: str) -> DocumentId | None:
         """The document that a source showed last."""
         rows = self._index.run(
             "SELECT document FROM sources WHERE namespace = ? AND path = ?", (self._keys.ident, self.path_id(path))
         )
         return DocumentId(rows[0][0]) if rows else None
+
+    def open_ended_segments(self) -> list[tuple[SegmentId, EntryId]]:
+        """List the segments of which no entry is known to need the end, each with the entry that needs most of it.
+
+        A short block is the last of its segment, so one that is needed shows that all of the segment is.
+        """
+        rows = self._index.run(
+            "SELECT g.id, e.id, max(s.last_block) FROM stretches s JOIN segments g ON g.number = s.segment"
+            " JOIN entries e ON e.number = s.entry WHERE g.namespace = ?"
+            " AND NOT EXISTS (SELECT 1 FROM tails t WHERE t.segment = s.segment) GROUP BY s.segment",
+            (self._keys.ident,),
+        )
+        return [(SegmentId(segment), EntryId(entry)) for segment, entry, _ in rows]
 
     def documents_of_file(self, path: str) -> list[DocumentId]:
         """Documents that a file or anything inside it showed last."""

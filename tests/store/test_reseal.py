@@ -11,7 +11,7 @@ from kvprep.store import manifest
 from kvprep.store.entry import StretchRef
 from kvprep.store.gc import Collected, collect
 from kvprep.store.namespace import Namespace
-from kvprep.store.needs import Needs
+from kvprep.store.needs import Needs, awaiting_shred
 from kvprep.store.reseal import reseal
 from kvprep.store.segment import Codec
 from kvprep.store.store import Store
@@ -58,7 +58,9 @@ def test_survivors_load_the_same_bits_from_a_segment_without_the_dead_blocks(
     old = store.layout.file("segments", long.entry.stretches[0].segment)
     ns.remove([long.ident])
     assert (use := Needs(ns, 0).shrinkable()[0]).dead_blocks == 6 - blocks and len(use.entries) == 2
+    assert [(u.stretch, u.dead_blocks) for u in awaiting_shred(ns)] == [(use.stretch, use.dead_blocks)]
     gc(store)
+    assert awaiting_shred(ns) == []
     assert not old.exists()
     assert Needs(ns, 0).shrinkable() == []
     assert [load(ns, branch.ident) for branch in branches] == before == [b.memory.first(200) for b in branches]
