@@ -103,7 +103,6 @@ def test_a_forbidden_namespace_answers_as_an_absent_one(run, keys: Path, monkeyp
         ("ask", keys / "doc.txt", "Who?"),
         ("invalidate", "--all"),
         ("ingest", keys / "doc.txt"),
-        ("plan", keys / "doc.txt"),
     ):
         for flags in ((), ("--json",)):
             answers = [run(*line, *flags, "--namespace", name) for name in ("default", "dxfault")]  # one is there
