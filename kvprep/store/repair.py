@@ -13,7 +13,7 @@ from typing import Any
 from kvprep.errors import IntegrityError
 from kvprep.store.bytecheck import open_namespaces
 from kvprep.store.findings import Tally
-from kvprep.store.layout import unlink_durably
+from kvprep.store.layout import Layout, unlink_durably
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.types import ContentHash, DocumentId, EntryId, Finding, SegmentId, Severity
@@ -50,7 +50,7 @@ def drop_damaged(store: Store, findings: Iterable[Finding]) -> Dropped:
     Raises:
         WrongKey: the keys of a namespace are damaged.
     """
-    damaged = _Damaged(findings)
+    damaged = _Damaged(store.layout, findings)
     dropped = Dropped()
     namespaces = open_namespaces(store, Tally())
     for namespace in namespaces:
@@ -68,21 +68,23 @@ def drop_damaged(store: Store, findings: Iterable[Finding]) -> Dropped:
 class _Damaged:
     """Damaged files by kind."""
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
+    def __init__(self, layout: Layout, findings: Iterable[Finding]) -> None:
         subjects = [finding.subject for finding in findings if finding.severity is Severity.ERROR]
-        self.entries = {EntryId(ident) for ident in _idents(subjects, "entries")}
-        self.documents = {DocumentId(ident) for ident in _idents(subjects, "documents")}
-        self.segments = {SegmentId(ident) for ident in _idents(subjects, "segments")}
+        self.entries = {EntryId(ident) for ident in _idents(layout, subjects, "entries")}
+        self.documents = {DocumentId(ident) for ident in _idents(layout, subjects, "documents")}
+        self.segments = {SegmentId(ident) for ident in _idents(layout, subjects, "segments")}
         self.has_index = "index.sqlite" in subjects
 
 
-def _idents(subjects: Iterable[str], kind: str) -> Iterator[bytes]:
-    for subject in map(PurePosixPath, subjects):
-        if subject.parts[0] == kind and len(subject.parts) == 3 and len(subject.stem) == 64:
-            try:
-                yield bytes.fromhex(subject.stem)
-            except ValueError:
-                continue
+def _idents(layout: Layout, subjects: Iterable[str], kind: str) -> Iterator[bytes]:
+    """Give the ids of files at their own places: a copy of a sound one elsewhere says nothing against that."""
+    for subject in subjects:
+        try:
+            ident = bytes.fromhex(PurePosixPath(subject).stem)
+        except ValueError:
+            continue
+        if ident and subject == layout.relative(layout.file(kind, ident)):
+            yield ident
 
 
 def _drop_in(namespace: Namespace, damaged: _Damaged, dropped: Dropped) -> None:
