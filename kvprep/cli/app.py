@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Check that every file is what was written.",
     "gc": "Remove what expired and what nothing needs any more.",
     "key": "Add, list, remove, rotate and back up keys.",
+    "namespace": "Make, list, trust and shred namespaces.",
     "audit": "Show and check the log of who did what.",
 }
 """Name and line in the list of commands, in the order of use. A command's module and function are named like it.

@@ -8,6 +8,7 @@ Source: docs/format.md, "Charter".
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +17,25 @@ from kvprep.store.holder import Holder
 from kvprep.store.signing import CHARTER, PUBLIC_BYTES, Signer, check_signed, public_key
 from kvprep.types import NamespaceId
 
-AEAD, SIGNED = "aead", "signed"
-TRUST = (AEAD, SIGNED)
-"""`aead`: whoever has the namespace's keys may write. `signed`: only writers that the charter trusts."""
-SOURCE_CHECKS = ("stat", "ttl-only")
-"""`stat`: a source is looked at before its entry is used. `ttl-only`: it cannot be seen from where entries are used."""
 _CACHED = 256
+
+
+class Trust(StrEnum):
+    """Whose files are used."""
+
+    AEAD = "aead"
+    """Of whoever has the namespace's keys."""
+    SIGNED = "signed"
+    """Of the writers that the charter trusts."""
+
+
+class SourceCheck(StrEnum):
+    """What is done before an entry is used."""
+
+    STAT = "stat"
+    """Its source is looked at."""
+    TTL_ONLY = "ttl-only"
+    """Nothing: sources cannot be seen from where entries are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +54,8 @@ class Charter:
     namespace: NamespaceId
     version: int
     """Grows with every change; an older one than was seen here is refused."""
-    trust: str
-    source_check: str
+    trust: Trust
+    source_check: SourceCheck
     writers: tuple[TrustedWriter, ...]
     signature: bytes = field(default=b"", repr=False)
     """The admin's, over `text`."""
@@ -49,7 +63,7 @@ class Charter:
     @property
     def trusted(self) -> frozenset[bytes] | None:
         """Public keys whose signatures count; None where none is looked at."""
-        return frozenset(writer.key for writer in self.writers) if self.trust == SIGNED else None
+        return frozenset(writer.key for writer in self.writers) if self.trust == Trust.SIGNED else None
 
     @property
     def text(self) -> str:
@@ -93,7 +107,9 @@ class Charter:
             )
 
 
-def first_charter(holder: Holder, namespace: NamespaceId, *, name: str, trust: str, source_check: str) -> Charter:
+def first_charter(
+    holder: Holder, namespace: NamespaceId, *, name: str, trust: Trust, source_check: SourceCheck
+) -> Charter:
     """Begin a namespace's charter; it trusts its maker.
 
     Raises:
@@ -155,10 +171,9 @@ def _read(text: str, signature: bytes, admin_public: bytes, subject: str) -> Cha
 
 def _from_facts(facts: dict[str, Any]) -> Charter:
     policy = facts["policy"]
-    if policy["trust"] not in TRUST or policy["source_check"] not in SOURCE_CHECKS:
-        raise ValueError("policy")
     writers = tuple(TrustedWriter(str(w["label"]), bytes.fromhex(w["key"])) for w in facts["writers"])
     if any(len(writer.key) != PUBLIC_BYTES for writer in writers):
         raise ValueError("key")
     namespace = NamespaceId(bytes.fromhex(facts["namespace"]))
-    return Charter(namespace, int(facts["version"]), policy["trust"], policy["source_check"], writers)
+    trust, source_check = Trust(policy["trust"]), SourceCheck(policy["source_check"])
+    return Charter(namespace, int(facts["version"]), trust, source_check, writers)

@@ -71,16 +71,24 @@ def check_state(store_id: str, namespace: bytes, *, generation: int, charter: in
         IntegrityError: an older copy was put back: what was invalidated since may be in it, or who is trusted no more.
     """
     seen = last_generation(store_id, namespace)
-    if seen == _SHREDDED:
-        raise IntegrityError(
-            f"{subject}: was shredded, and not to the end, or a copy was put back",
-            hint="`kvprep namespace shred` does the rest.",
-        )
     if generation < seen:
         raise _older(f"{subject}: generation {generation}, but {seen} was seen before")
     version = _last(store_id, "charters", namespace)
     if charter < version:
         raise _older(f"{subject}: version {charter} of its charter, but {version} was seen before")
+
+
+def refuse_shredded(store_id: str, namespace: bytes, *, subject: str) -> None:
+    """Refuse a namespace that was shredded here.
+
+    Raises:
+        IntegrityError: it was, and some of it is there.
+    """
+    if last_generation(store_id, namespace) == _SHREDDED:
+        raise IntegrityError(
+            f"{subject}: was shredded, and not to the end, or a copy was put back",
+            hint="`kvprep namespace shred` does the rest.",
+        )
 
 
 def _older(what: str) -> IntegrityError:

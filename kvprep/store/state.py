@@ -34,7 +34,7 @@ class NamespaceState:
 
     @property
     def source_check(self) -> str:
-        """Whether sources are looked at before their entries are used; one of `charter.SOURCE_CHECKS`."""
+        """Whether sources are looked at before their entries are used; as the charter says."""
         return self.charter.source_check
 
     def buried(self, entry: EntryId, generation: int) -> bool:
