@@ -3,6 +3,7 @@
 Source: docs/format.md, "Order of writes".
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -89,12 +90,16 @@ class _Collection:
         self._temporary = [p for p in sorted((store.path / "tmp").iterdir()) if is_left_behind(p)]
         spared = _file_names(pinned(store.layout, live_only=live_pins_only))
         unclaimed = set(store.layout.all_files("entries"))
-        self._needs = [Needs(namespace, now) for namespace in store.namespaces()]
+        self._needs = [_needs_of(namespace, now) for namespace in store.namespaces()]
         self._unreadable = self._names_of_unreadable(unclaimed)
         needed = {segment.hex() for needs in self._needs for segment in needs.uses}
         shrinkable = [(needs, use) for needs in self._needs for use in needs.shrinkable()]
         self._garbage = [p for p in segments if p.stem not in needed and p.name not in spared]
-        self._to_reseal = [(needs, use) for needs, use in shrinkable if self._file(use).name not in spared]
+        self._to_reseal = [
+            (needs, use)
+            for needs, use in shrinkable
+            if self._file(use).name not in spared and _may_write(needs.namespace)
+        ]
         if self._unreadable:
             self._garbage, self._to_reseal = [], []
         if not store.keyring.opens_everything:
@@ -162,6 +167,23 @@ class _Collection:
                 sync_folder(folder)
             removed += batch
         return removed
+
+
+def _needs_of(namespace: Namespace, now: float) -> Needs:
+    """Look at a namespace; where nothing may be removed, what has expired is needed like everything else."""
+    if _may_write(namespace):
+        return Needs(namespace, now)
+    needs = Needs(namespace, -math.inf)
+    needs.dead.clear()
+    return needs
+
+
+def _may_write(namespace: Namespace) -> bool:
+    try:
+        namespace.writable_state()
+    except PolicyDenied:
+        return False
+    return True
 
 
 def _moved(namespace: Namespace, use: Use, find_codec: FindCodec, pins: Pins) -> bool:
