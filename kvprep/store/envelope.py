@@ -29,7 +29,7 @@ SIGNED = 1
 """The flag of a file that somebody signed."""
 UNSIGNED = bytes(SIGNATURE_BYTES)
 _FLAGS_AT = 12
-_UNSIGNED_KINDS = "kmp"
+_UNSIGNED_KINDS = "kmpl"
 """Keys are vouched for by the secrets that open them."""
 
 
