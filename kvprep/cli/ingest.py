@@ -1,7 +1,6 @@
 """`kvprep ingest`."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kvprep.cli import render
-from kvprep.cli.creation import furnish
 from kvprep.cli.ingest_options import (
     Exclude,
     Include,
@@ -24,16 +22,9 @@ from kvprep.cli.ingest_options import (
 )
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
-from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
-from kvprep.cli.unlocking import passphrase_for
 from kvprep.config import Settings, TtlSection, parse_duration
-from kvprep.errors import DocumentError, SomeFailed, StoreLocked, TryAgainLater
-from kvprep.pipeline import IngestReport, IngestSettings
-from kvprep.pipeline import ingest as run_ingest
-from kvprep.store.namespace import Namespace
-from kvprep.store.store import open_or_create
-from kvprep.types import IngestItem, Outcome
+from kvprep.receipt import Call, Look, look, num_unchanged
 
 _EXAMPLE = """
 kvprep ingest ~/contracts ~/invoices/2026
@@ -86,40 +77,45 @@ def ingest(
         refuse_hidden=refuse_hidden,
     )
     session = replace(session, settings=replace(session.settings, ttl=_ttl(session.settings, ttl)))
+    began = time.perf_counter()
+    seen = _look(session, paths, prune_missing, keep_drifted)
+    # It does not wait for another ingest: what that one has changed so far is no longer what the receipt covers.
+    if seen is not None and (number := num_unchanged(seen)) is not None:
+        _draw_unchanged(number, time.perf_counter() - began)
+        return
+    from kvprep.cli import ingesting
+
     chosen = replace(ingest_settings(session, keep_drifted=keep_drifted), prune_missing=prune_missing)
-    report = _run(session, paths, chosen, wait_seconds=0.0 if no_wait else wait, later=no_wait)
-    facts = _facts(report)
-    if not session.emit("ingest", facts):
-        _draw(report)
-    _judge(report, strict)
+    report = ingesting.run(session, paths, chosen, wait_seconds=0.0 if no_wait else wait, later=no_wait, seen=seen)
+    if not session.emit("ingest", ingesting.report_facts(report)):
+        ingesting.draw(report)
+    ingesting.judge(report, strict)
 
 
-def _run(
-    session: Session, paths: list[Path], settings: IngestSettings, *, wait_seconds: float | None, later: bool
-) -> IngestReport:
-    # The readers start first: no process that opens a stranger's file has ever seen the key.
-    with session.cage() as cage, _namespace(session) as namespace, ExitStack() as lease:
-        try:
-            lease.enter_context(namespace.lease(wait_seconds=0.0))
-        except StoreLocked as error:
-            if later:
-                raise TryAgainLater(str(error), hint="Run it again when the other one has ended.") from error
-            session.say(f"Waiting: {error}")
-            lease.enter_context(namespace.lease(wait_seconds=wait_seconds))
-        settings = replace(settings, model=session.model(namespace))
-        with session.progress() as progress:
-            return run_ingest(namespace, cage, paths, settings, progress)
+def _look(session: Session, paths: list[Path], prune_missing: bool, keep_drifted: bool) -> Look | None:
+    """Look whether a receipt may answer; None where only the ordinary way can.
+
+    JSON lists every source, and a receipt names none. Pruning looks for sources that a walk does not come by.
+    """
+    if session.as_json or prune_missing:
+        return None
+    settings = session.settings
+    files = (settings.ingest.preamble,) if settings.ingest.preamble else ()
+    return look(
+        Call(
+            paths=tuple(paths),
+            include=settings.ingest.include,
+            exclude=settings.ingest.exclude,
+            settings=f"{settings!r} {keep_drifted}",
+            files=files,
+            store=session.path,
+            key_file=settings.key_file,
+        )
+    )
 
 
-@contextmanager
-def _namespace(session: Session) -> Iterator[Namespace]:
-    is_there = (session.path / "store.toml").exists()
-    passphrase = passphrase_for(session.path, session.settings) if is_there else None
-    store, is_new = open_or_create(session.path, key_file=session.settings.key_file, passphrase=passphrase)
-    with store:
-        if is_new:
-            furnish(session, store)
-        yield store.namespace(session.settings.namespace, create=True)
+def _draw_unchanged(number: int, wall_s: float) -> None:
+    render.facts({"documents": f"{number} found, {number} unchanged", "time": f"{render.seconds(wall_s)} in all"})
 
 
 def _ttl(settings: Settings, flag: str | None) -> TtlSection:
@@ -129,74 +125,3 @@ def _ttl(settings: Settings, flag: str | None) -> TtlSection:
         return TtlSection(parse_duration(flag))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ttl") from error
-
-
-def _facts(report: IngestReport) -> Facts:
-    return {
-        "documents": report.counts(),
-        "tokens": {
-            "total": report.tokens_total,
-            "computed": report.tokens_computed,
-            "reused": report.tokens_reused,
-        },
-        "bytes": {"kv": report.kv_bytes, "stored": report.stored_bytes},
-        "seconds": {
-            "normalise": report.normalise_s,
-            "prefill": report.prefill_s,
-            "store": report.store_s,
-            "wall": report.wall_s,
-        },
-        "items": [item_facts(item) for item in report.items],
-    }
-
-
-def item_facts(item: IngestItem) -> Facts:
-    """Write what became of a source for JSON."""
-    return {
-        "source": item.source,
-        "document": item.document,
-        "outcome": str(item.outcome),
-        "reason": item.reason,
-        "tokens": item.tokens,
-        "computed": item.computed,
-    }
-
-
-def _draw(report: IngestReport) -> None:
-    counts = {name: count for name, count in report.counts().items() if count or name == "found"}
-    shown = ", ".join(f"{count} {name}" for name, count in counts.items() if not name.startswith("reread"))
-    pairs = {"documents": shown}
-    if report.reread:
-        pairs["upgrade"] = f"{report.reread} unchanged sources read again, {report.reread_changed} show another text"
-    if report.tokens_total:
-        pairs["tokens"] = f"{report.tokens_computed:,} computed, {report.tokens_reused:,} reused"
-        pairs["bytes"] = f"{render.size(report.kv_bytes)} of keys and values, {render.size(report.stored_bytes)} stored"
-    pairs["time"] = (
-        f"{render.seconds(report.normalise_s)} reading, {render.seconds(report.prefill_s)} prefill, "
-        f"{render.seconds(report.store_s)} storing, {render.seconds(report.wall_s)} in all"
-    )
-    render.facts(pairs)
-    draw_bad(report)
-
-
-def draw_bad(report: IngestReport) -> None:
-    """Draw a table of what was skipped or failed, and why."""
-    if bad := bad_items(report):
-        render.table(("outcome", "reason", "source"), [(str(i.outcome), i.reason, i.source) for i in bad])
-
-
-def bad_items(report: IngestReport) -> list[IngestItem]:
-    """List what was skipped or failed."""
-    return [item for item in report.items if item.outcome in (Outcome.SKIPPED, Outcome.FAILED)]
-
-
-def _judge(report: IngestReport, strict: bool) -> None:
-    bad = bad_items(report)
-    failed = [item for item in bad if item.outcome is Outcome.FAILED]
-    if strict and failed:
-        raise DocumentError(f"{len(failed)} of {len(report.items)} documents failed", hint="Mend or --exclude them.")
-    if bad:
-        raise SomeFailed(
-            f"{len(bad)} of {len(report.items)} sources were skipped or could not be read; the rest is done",
-            hint="Mend them, or leave them out with --exclude.",
-        )

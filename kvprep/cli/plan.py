@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from kvprep.cli import render
-from kvprep.cli.ingest import bad_items, draw_bad, item_facts
 from kvprep.cli.ingest_options import (
     Exclude,
     Include,
@@ -17,6 +16,7 @@ from kvprep.cli.ingest_options import (
     ingest_settings,
     with_ingest_flags,
 )
+from kvprep.cli.ingesting import bad_items, draw_bad, item_facts
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts

@@ -105,6 +105,15 @@ def resolve(spec: ModelSpec, progress: Progress, *, cache: Path | None = None) -
     )
 
 
+def files_that_tell(spec: ModelSpec, progress: Progress) -> list[Path]:
+    """List the files and folders of which none may change if `resolve` is to give the same model again."""
+    found, files = locate(spec.name, progress).path, resolve(spec, progress)
+    # A model from the hub lies in `snapshots` beside `refs`, which say which snapshot counts.
+    refs = [found.parent.parent / "refs"] if found.parent.name == "snapshots" else []
+    adapter = [files.adapter] if files.adapter else []
+    return [found, files.folder, *refs, *adapter, *map(Path, _GPU_FILES)]
+
+
 def identify(name: str, fields: Mapping[str, str]) -> ModelIdentity:
     """Make an identity of what shapes a model's numbers."""
     return ModelIdentity(name, tuple(sorted(fields.items())), fingerprint(fields))

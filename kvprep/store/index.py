@@ -64,6 +64,11 @@ class NamespaceIndex(RowNames):
         """Whether this namespace's rows have been built since the index was made."""
         return bool(self._index.run("SELECT 1 FROM namespaces WHERE id = ?", (self._keys.ident,)))
 
+    def forget(self) -> None:
+        """Have the rows built anew before they are used again."""
+        with self._index.transaction():
+            self._index.run("DELETE FROM namespaces WHERE id = ?", (self._keys.ident,))
+
     @contextmanager
     def rebuilding(self) -> Iterator[None]:
         """Replace all rows of the namespace by what is put inside the context."""
@@ -220,11 +225,11 @@ class NamespaceIndex(RowNames):
             for path, file, state, reading, entry, document in rows
         ]
 
-    def next_expiry(self) -> float | None:
-        """When the next of the live entries expires, under whatever model; seconds since 1970, None: none ever."""
+    def next_expiry(self, since: float) -> float | None:
+        """When the first entry expires after `since`, under whatever model; seconds since 1970, None: none ever."""
         rows = self._index.run(
             "SELECT MIN(expires_at) FROM entries WHERE namespace = ? AND expires_at > ?",
-            (self._keys.ident, time.time()),
+            (self._keys.ident, since),
         )
         return None if rows[0][0] is None else float(rows[0][0])
 
