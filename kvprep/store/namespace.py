@@ -1,47 +1,22 @@
 """What can be done in one namespace: put, remove, and keep the index in step with the files.
 
-Writes follow docs/format.md, "Order of writes". How the files are read is in `sealedfiles.py`.
+Writes follow docs/format.md, "Order of writes". How the files are read is in `sealedfiles.py`, and how they
+are written in `writtenfiles.py`.
 """
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kvprep.store import envelope, rebuild, remembered
+from kvprep.store import rebuild, remembered
 from kvprep.store.charter import Charter, sign_charter
 from kvprep.store.database import Index
-from kvprep.store.entry import (
-    DocumentRecord,
-    EntryRecord,
-    StretchRef,
-    document_to_facts,
-    entry_to_facts,
-)
+from kvprep.store.entry import DocumentRecord, EntryRecord, StretchRef
 from kvprep.store.index import NamespaceIndex, Snapshot
 from kvprep.store.keys import NamespaceKeys
-from kvprep.store.layout import unlink_durably, write_durably
-from kvprep.store.lock import exclusive
-from kvprep.store.manifest import Manifest, chunk_tokens_for
-from kvprep.store.pins import Pins
-from kvprep.store.sealedfiles import SealedFiles
-from kvprep.store.sealing import SealedSegment, seal_segment
-from kvprep.store.segment import ChunkPlace, Codec
-from kvprep.store.signing import signer_of
-from kvprep.store.state import NamespaceState, write_state
-from kvprep.types import (
-    BlockHash,
-    CacheShape,
-    ContentHash,
-    DocumentId,
-    EntryId,
-    Fingerprint,
-    Piece,
-    PrefillCost,
-    SegmentId,
-    TokenIds,
-)
+from kvprep.store.layout import unlink_durably
+from kvprep.store.writtenfiles import WrittenFiles
+from kvprep.types import ContentHash, DocumentId, EntryId, SegmentId
 
 if TYPE_CHECKING:
     from kvprep.store.store import Store
@@ -56,21 +31,13 @@ class Removed:
     num_bytes: int = 0
 
 
-class Namespace(SealedFiles):
+class Namespace(WrittenFiles):
     """A trust boundary: own keys, nothing shared across."""
 
     def __init__(self, store: "Store", keys: NamespaceKeys) -> None:
         """Use `Store.namespace`."""
-        super().__init__(store.layout, keys, store.holder)
-        self._store = store
-        self._signer = signer_of(store.holder.writer_seed)
+        super().__init__(store, keys)
         self._opened_index: NamespaceIndex | None = None
-        self._pins: Pins | None = None
-
-    @property
-    def store(self) -> "Store":
-        """The store it is part of."""
-        return self._store
 
     @property
     def index(self) -> NamespaceIndex:
@@ -85,10 +52,6 @@ class Namespace(SealedFiles):
             self._opened_index = index
         return self._opened_index
 
-    def note(self, verb: str, outcome: str, *, subject: bytes = b"", tokens: int = 0) -> None:
-        """Write into the audit log what was done here, or tried."""
-        self._store.audit.record(verb, outcome, namespace=self.ident, subject=subject, tokens=tokens)
-
     def update_settings(self, settings: Mapping[str, str]) -> None:
         """Remember what an ingest used, for the commands that come after it.
 
@@ -100,116 +63,24 @@ class Namespace(SealedFiles):
             if dict(state.settings) != dict(settings):
                 self._write_state(replace(state, settings=dict(settings)))
 
-    def writable_state(self) -> NamespaceState:
-        """Read the state, to write something.
-
-        Raises:
-            PolicyDenied: the charter does not trust the holder's signature.
-        """
-        state = self.state()
-        state.charter.check_may_write(self._holder, name=self.name)
-        return state
-
     def amend(self, change: Callable[[Charter], Charter]) -> Charter:
         """Change the charter: policy and trusted writers. What the new one does not trust leaves the index.
 
         Raises:
             PolicyDenied: the holder is no admin.
         """
+        index = NamespaceIndex(self._store.index, self._keys)
         with self._store.commit_lock():
             state = self.state()
             charter = replace(change(state.charter), version=state.charter.version + 1)
             charter = sign_charter(self._holder, charter, name=self.name)
+            if charter.trusted != state.charter.trusted:
+                index.forget()  # first, so that a kill leaves no row of what counts no more
             self._write_state(replace(state, charter=charter))
         self.note("charter", "done")
-        if charter.trusted != state.charter.trusted:
-            self._fill(NamespaceIndex(self._store.index, self._keys))
+        if not index.built:
+            self._fill(index)
         return charter
-
-    @contextmanager
-    def lease(self, *, wait_seconds: float | None = None) -> Iterator[None]:
-        """Hold the ingest lease: one writer of new entries at a time. What it writes is kept from gc meanwhile."""
-        name = self._keys.ident.hex()
-        with (
-            exclusive(self._layout.root / "locks" / f"{name}.lease", wait_seconds=wait_seconds),
-            closing(Pins(self._layout, name)) as pins,
-            self.pinning(pins),
-        ):
-            yield
-
-    @contextmanager
-    def pinning(self, pins: Pins) -> Iterator[None]:
-        """Pin every segment that is written meanwhile."""
-        self._pins = pins
-        try:
-            yield
-        finally:
-            self._pins = None
-
-    def pin(self, entry: EntryRecord) -> None:
-        """Keep an entry's segments from gc while the lease is held; whether they are there is to be looked at after."""
-        if self._pins is not None:
-            with self._store.commit_lock():
-                self._pins.add(stretch.segment for stretch in entry.stretches)
-
-    # Writing
-
-    def seal_segment(
-        self,
-        *,
-        fingerprint: Fingerprint,
-        shape: CacheShape,
-        block_size: int,
-        token_ids: TokenIds,
-        hashes: Sequence[BlockHash],
-        start: int,
-        end: int,
-        pieces: Sequence[Piece],
-        cost: PrefillCost,
-        place: ChunkPlace,
-        codec: Codec | None = None,
-    ) -> SealedSegment:
-        """Prepare tokens [start, end) of a prefix to be encrypted out of the engine's memory as they are written.
-
-        Args:
-            fingerprint, shape, block_size: of the model.
-            token_ids: the whole prefix, at least to `end`.
-            hashes: its block hashes.
-            start: a multiple of the block size.
-            end: end of a block, or of the prefix.
-            pieces: how the tokens went through the model.
-            cost: what computing them took.
-            place: where each run of keys or values lies; asked by `write_segment`, with a codec here.
-            codec: makes the chunks smaller; None stores them as they are.
-        """
-        first, last = start // block_size, -(-end // block_size)
-        manifest = Manifest(
-            namespace=self._keys.ident,
-            fingerprint=fingerprint,
-            parent=hashes[first - 1] if first else self.root(fingerprint),
-            first_token=start,
-            block_size=block_size,
-            chunk_tokens=chunk_tokens_for(shape, block_size),
-            shape=shape,
-            pieces=tuple(pieces),
-            cost=cost,
-            created_at=time.time(),
-            block_hashes=tuple(hashes[first:last]),
-            token_ids=token_ids[start:end],
-        )
-        return self.seal(manifest, place, codec)
-
-    def seal(self, manifest: Manifest, place: ChunkPlace, codec: Codec | None = None) -> SealedSegment:
-        """Prepare what a manifest describes to be encrypted; nothing is written yet."""
-        return seal_segment(manifest, self._keys.id_key, place, codec, self._signer)
-
-    def write_segment(self, segment: SealedSegment) -> StretchRef:
-        """Encrypt and write a segment. Until an entry names it, it is garbage; gc spares it if the lease is held."""
-        if self._pins is not None:
-            self._pins.add([segment.ident])
-        write_durably(self._layout, self._layout.file("segments", segment.ident), segment.take_parts())
-        first = segment.manifest.first_token // segment.manifest.block_size
-        return StretchRef(segment.ident, segment.data_key, first, first + len(segment.manifest.block_hashes))
 
     def put_document(self, document: DocumentRecord) -> None:
         """Write a document in place of its former state, and index it."""
@@ -236,19 +107,6 @@ class Namespace(SealedFiles):
                 index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
         self.note("write", "done", subject=ident, tokens=entry.num_tokens)
         return ident
-
-    def _write_document(self, document: DocumentRecord) -> None:
-        ident = self.document_id(document.content_hash)
-        facts, tail = document_to_facts(document)
-        self._write("documents", ident, facts, tail)
-
-    def _write_entry(self, ident: EntryId, entry: EntryRecord) -> None:
-        facts, tail = entry_to_facts(entry)
-        self._write("entries", ident, facts, tail)
-
-    def _write(self, kind: str, ident: bytes, facts: dict[str, Any], tail: bytes) -> None:
-        sealed = envelope.seal(kind[0], self._keys.entry_key, ident, facts, tail, signer=self._signer)
-        write_durably(self._layout, self._layout.file(kind, ident), [sealed])
 
     def repoint(self, ident: EntryId, old: SegmentId, new: StretchRef) -> bool:
         """Let an entry name a segment in place of another that begins with the same bytes.
@@ -317,15 +175,6 @@ class Namespace(SealedFiles):
         with index.transaction():
             for ident in removed:
                 index.remove_entry(ident)
-
-    def _write_state(self, state: NamespaceState) -> None:
-        write_state(self._layout, self._keys, self._holder, state)
-        remembered.remember_state(
-            self._layout.store_id,
-            self._keys.incarnation,
-            generation=state.generation,
-            charter=state.charter.version,
-        )
 
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""

@@ -18,6 +18,7 @@ from store_makers import Put, load, make_document, put, put_branch
 from kvprep.errors import StoreError, StoreFull
 from kvprep.hashing import content_hash
 from kvprep.store import remembered
+from kvprep.store.charter import Trust
 from kvprep.store.gc import collect
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
@@ -76,8 +77,13 @@ def sweep(ns: Namespace) -> None:
     collect(ns.store, dry_run=False, now=time.time())
 
 
+def want_signatures(ns: Namespace) -> None:
+    ns.amend(lambda charter: replace(charter, trust=Trust.SIGNED))
+
+
 OPERATIONS = [
-    put_new, put_again, remove, supersede, add_source, forget_document, rebuild, settings, new_namespace, sweep
+    put_new, put_again, remove, supersede, add_source, forget_document, rebuild, settings, want_signatures, new_namespace,
+    sweep,
 ]  # fmt: skip
 GONE_OR_OLD = {remove, supersede, forget_document, sweep}
 
