@@ -13,10 +13,12 @@ from kvprep.cli.creation import key_path
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
+from kvprep.codec import find_codec
 from kvprep.errors import ConfigError
 from kvprep.store.holder import Role
 from kvprep.store.keychanges import NewKey, add_key_file, add_passphrase, back_up_key_file, remove_key
 from kvprep.store.keylist import KINDS, ListedKey, list_keys
+from kvprep.store.rewrite import rewrite as rewrite_all
 from kvprep.store.rotation import rotate as rotate_keys
 
 COMMANDS = {
@@ -95,20 +97,25 @@ def remove(
         print(f"{removed.label or removed.slot.hex()[:_ID_DIGITS]}: opens nothing any more")
 
 
-@command(example="kvprep key rotate", codes=STORE)
-def rotate(session: Session) -> None:
+@command(example="kvprep key rotate\nkvprep key rotate --rewrite   # after a key has leaked", codes=(*STORE, 11))
+def rotate(
+    session: Session,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="Also seal everything anew; no other key opens anything afterwards.")
+    ] = False,
+) -> None:
     """Replace the key file and the master key. Needs an admin's key file.
 
-    No document, entry or segment is written anew. Keys of single namespaces stay; other keys of the whole store, and
-    copies of the old key file, open nothing any more. Run it again if it was cut short.
+    Without --rewrite, no document, entry or segment is written anew. Keys of single namespaces stay; other keys of the
+    whole store, and copies of the old key file, open nothing any more. Run it again if it was cut short.
     """
     with session.store() as store:
         path = key_path(session, store)
-        done = rotate_keys(store, path)
+        done = rewrite_all(store, path, find_codec) if rewrite else rotate_keys(store, path)
     facts = {"key_file": str(path), "namespaces": done.namespaces, "removed": [_facts(key) for key in done.removed]}
     if session.emit("key-rotate", facts):
         return
-    print(f"{path}: replaced; the keys of {render.counted(done.namespaces, 'namespace')} wrapped anew")
+    print(f"{path}: replaced; {render.counted(done.namespaces, 'namespace')} {'sealed' if rewrite else 'wrapped'} anew")
     for key in done.removed:
         print(f"{key.label or key.slot.hex()[:_ID_DIGITS]}: removed; add it again if it is still wanted")
     session.say("Copies of the old key file open nothing any more: run `kvprep key backup` again.")

@@ -148,6 +148,8 @@ def _settled_access(store: Store) -> MasterAccess:
     access = admin_access(store.keyring.slot)
     if access.former:
         raise StoreError("a rotation of the key was cut short", hint="Finish it with `kvprep key rotate`.")
+    if access.former_naming:
+        raise StoreError("a rewrite was cut short", hint="Finish it with `kvprep key rotate --rewrite`.")
     return access
 
 

@@ -42,8 +42,22 @@ class Keyring:
         """Whether it opens every namespace, also those that are made later."""
         return isinstance(self.slot.access, MasterAccess)
 
+    @property
+    def is_rewriting(self) -> bool:
+        """Whether a rewrite of everything under new keys is under way, or was cut short."""
+        return isinstance(self.slot.access, MasterAccess) and bool(self.slot.access.former_naming)
+
     def namespace_id(self, name: str) -> NamespaceId:
         """Name a namespace; a holder of a few gets an id that is nobody's for any other name."""
+        access = self.slot.access
+        if isinstance(access, MasterAccess) and access.former_naming:
+            former = _named(access.former_naming, name)
+            if self._layout.file("namespaces", former).exists():
+                return former  # the rewrite has not come to it
+        return self.current_id(name)
+
+    def current_id(self, name: str) -> NamespaceId:
+        """Name a namespace as it is called once a rewrite that may be under way has come to its end."""
         access = self.slot.access
         if isinstance(access, NamespaceAccess):
             known = {keys.name: keys.ident for keys in access.namespaces}
@@ -67,7 +81,19 @@ class Keyring:
         """List the namespaces whose keys are here, sorted."""
         if isinstance(self.slot.access, NamespaceAccess):
             return sorted(keys.ident for keys in self.slot.access.namespaces)
-        return sorted(_wrapped_idents(self._layout))
+        idents = sorted(_wrapped_idents(self._layout))
+        if self.is_rewriting:  # without a state: rewritten, and only to be cleared away
+            return [ident for ident in idents if self._layout.file("namespaces", ident).exists()]
+        return idents
+
+    def superseded(self) -> list[NamespaceKeys]:
+        """List the namespaces that a rewrite is to replace, or has replaced and not cleared away.
+
+        Raises:
+            WrongKey: the keys of one are damaged.
+        """
+        opened = (self.open_namespace(ident) for ident in sorted(_wrapped_idents(self._layout)))
+        return [keys for keys in opened if keys is not None and keys.ident != self.current_id(keys.name)]
 
     def create(self, name: str) -> NamespaceKeys:
         """Draw the keys of a new namespace. The caller holds the commit lock.
@@ -83,7 +109,7 @@ class Keyring:
                 hint="Use a key that opens the whole store.",
             )
         self.check_current()
-        keys = new_namespace_keys(name, self.namespace_id(name))
+        keys = new_namespace_keys(name, self.current_id(name))
         wrap_namespace_keys(self._layout, access.master, keys)
         return keys
 

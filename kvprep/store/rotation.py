@@ -27,9 +27,9 @@ class Rotated:
     """What a rotation did."""
 
     namespaces: int
-    """Whose keys were wrapped anew."""
+    """Whose keys were wrapped, or which were sealed, anew."""
     removed: tuple[ListedKey, ...]
-    """Other keys of the whole store: what they held was the former master key. They are to be added again."""
+    """Other keys, which open nothing any more: they held the former master key, or former keys of namespaces."""
 
 
 def rotate(store: Store, key_file: Path) -> Rotated:
@@ -62,7 +62,7 @@ def _begin(layout: Layout, slot: Slot, key_file: Path) -> tuple[bytes, Slot]:
     try:
         fresh = open_slot(layout, secret)
     except WrongKey:
-        fresh = _with_access(slot, MasterAccess(new_key(), access.naming, (access.master,)))
+        fresh = _with_access(slot, replace(access, master=new_key(), former=(access.master,)))
         write_slot(layout, fresh, seal_slot(layout, fresh, secret))
     if admin_access(fresh).former != (access.master,):
         raise StoreError(f"{beside}: opens this store already, as another key", hint="Move it away.")

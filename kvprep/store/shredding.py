@@ -10,6 +10,7 @@ from pathlib import Path
 from kvprep.errors import PolicyDenied
 from kvprep.store import remembered
 from kvprep.store.index import NamespaceIndex
+from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import disk_errors, sync_folder, unlink_durably
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store, no_namespace
@@ -39,6 +40,11 @@ def shred(store: Store, name: str) -> Shredded:
             f"namespace {name}: is shredded with an admin's key only",
             hint="`kvprep invalidate --all` removes its entries.",
         )
+    return shred_all_of(store, keys)
+
+
+def shred_all_of(store: Store, keys: NamespaceKeys) -> Shredded:
+    """Remove what is sealed under a namespace's keys, and last the keys."""
     # First of all: a copy that somebody puts back is refused from here on.
     remembered.remember_shredded(store.layout.store_id, keys.incarnation)
     with store.commit_lock():

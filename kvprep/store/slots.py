@@ -39,6 +39,8 @@ class MasterAccess:
     """Names namespaces (32 bytes); outlives a rotation of the master key."""
     former: tuple[bytes, ...] = field(default=(), repr=False)
     """Master keys that still wrap some, while a rotation is under way."""
+    former_naming: bytes = field(default=b"", repr=False)
+    """Names those namespaces that a rewrite under way has not come to yet; empty: none is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,8 @@ def _access_to_facts(access: Access) -> dict[str, Any]:
     if isinstance(access, NamespaceAccess):
         return {"namespaces": [{"id": keys.ident.hex()} | keys_to_facts(keys) for keys in access.namespaces]}
     former = [key.hex() for key in access.former]
-    return {"master": access.master.hex(), "former": former, "naming": access.naming.hex()}
+    naming, former_naming = access.naming.hex(), access.former_naming.hex()
+    return {"master": access.master.hex(), "former": former, "naming": naming, "former_naming": former_naming}
 
 
 def _from_facts(ident: bytes, facts: Mapping[str, Any]) -> Slot:
@@ -175,8 +178,8 @@ def _from_facts(ident: bytes, facts: Mapping[str, Any]) -> Slot:
         label=str(facts["label"]),
         admin_public=key_from_hex(facts["admin_public"]),
         audit_key=key_from_hex(facts["audit_key"]),
-        writer_seed=_seed(facts["writer_seed"]),
-        admin_seed=_seed(facts["admin_seed"]),
+        writer_seed=_key_or_none(facts["writer_seed"]),
+        admin_seed=_key_or_none(facts["admin_seed"]),
     )
     if facts["role"] != holder.role:
         raise ValueError("role")
@@ -189,8 +192,9 @@ def _access_from_facts(facts: Mapping[str, Any]) -> Access:
             tuple(keys_from_facts(NamespaceId(key_from_hex(each["id"])), each) for each in facts["namespaces"])
         )
     former = tuple(key_from_hex(key) for key in facts["former"])
-    return MasterAccess(key_from_hex(facts["master"]), key_from_hex(facts["naming"]), former)
+    former_naming = _key_or_none(facts["former_naming"])
+    return MasterAccess(key_from_hex(facts["master"]), key_from_hex(facts["naming"]), former, former_naming)
 
 
-def _seed(text: str) -> bytes:
+def _key_or_none(text: str) -> bytes:
     return key_from_hex(text) if text else b""

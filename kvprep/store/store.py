@@ -139,7 +139,7 @@ class Store:
         """
         opened = self.open_namespace(self.namespace_id(name))
         if opened is None and create:
-            return self._create_namespace(name, Trust.AEAD, SourceCheck.STAT)
+            return self.make_namespace(name, Trust.AEAD, SourceCheck.STAT)
         return opened or no_namespace(name)
 
     def namespace_id(self, name: str) -> NamespaceId:
@@ -195,10 +195,15 @@ class Store:
         """
         if self.open_namespace(self.namespace_id(name)) is not None:
             raise StoreError(f"namespace {name}: already there", hint="`kvprep namespace list` shows it.")
-        return self._create_namespace(name, trust, source_check)
+        return self.make_namespace(name, trust, source_check)
 
-    def _create_namespace(self, name: str, trust: Trust, source_check: SourceCheck) -> Namespace:
-        ident = self.namespace_id(name)
+    def make_namespace(self, name: str, trust: Trust, source_check: SourceCheck) -> Namespace:
+        """Make a namespace, or what of it is still to be made.
+
+        Raises:
+            PolicyDenied: the key is no admin's.
+        """
+        ident = self.keyring.current_id(name)
         charter = first_charter(self.holder, ident, name=name, trust=trust, source_check=source_check)
         with self.commit_lock():
             opened = self.keyring.open_namespace(ident) or self.keyring.create(name)
