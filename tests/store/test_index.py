@@ -9,7 +9,9 @@ import pytest
 from store_makers import BLOCK, MODEL, TAGS, Put, load, make_document, put, put_branch
 
 from kvprep.hashing import drift_hash
-from kvprep.store.database import wal_is_safe
+from kvprep.store import envelope, rebuild
+from kvprep.store.database import Index, wal_is_safe
+from kvprep.store.layout import Layout
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
@@ -312,3 +314,39 @@ def test_a_rebuild_of_one_namespace_leaves_the_others_alone(ns: Namespace, store
 )
 def test_a_write_ahead_log_only_where_it_is_sound(version: tuple[int, ...], safe: bool) -> None:
     assert wal_is_safe(version) is safe
+
+
+def test_a_rebuild_begins_a_new_generation(ns: Namespace) -> None:
+    before = ns.state().generation
+    ns.rebuild_index()
+    assert ns.state().generation == before + 1
+
+
+def test_a_comparison_opens_no_file_while_others_wait(
+    ns: Namespace, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are opened before the lock is taken; under it only those that have changed since."""
+    put(ns)
+    other = put(ns, "other", seed=1)
+    opened: list[str] = []
+    unseal, stamps = envelope.unseal, rebuild.stamps
+    monkeypatch.setattr(envelope, "unseal", lambda *what, **how: opened.append(how["subject"]) or unseal(*what, **how))
+
+    def locked(layout: Layout) -> rebuild.Stamps:
+        if opened:  # the second look, under the lock
+            opened.clear()
+        return stamps(layout)
+
+    monkeypatch.setattr(rebuild, "stamps", locked)
+    scratch = Index(tmp_path / "scratch.sqlite")
+    ns.compare_index(scratch)
+    assert opened == []
+    monkeypatch.setattr(rebuild, "files_behind", lambda *what: void(ns.remove([other.ident])))
+    present, fresh = ns.compare_index(scratch)
+    scratch.close()
+    assert present == fresh
+    assert not any(subject.startswith("documents/") for subject in opened)
+
+
+def void(_: object) -> set[Path]:
+    return set()
