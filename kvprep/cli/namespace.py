@@ -38,7 +38,10 @@ def create(
     policy: Annotated[Trust, typer.Option(help=_TRUST_HELP)] = Trust.AEAD,
     source_check: Annotated[SourceCheck, typer.Option(help=_SOURCE_HELP)] = SourceCheck.STAT,
 ) -> None:
-    """Make a namespace. Needs an admin's key, whose own signature it trusts from the beginning."""
+    """Make a namespace: a trust boundary with keys of its own.
+
+    Needs an admin's key, whose own signature it trusts from the beginning.
+    """
     with session.store() as store:
         namespace = store.create_namespace(name, trust=policy, source_check=source_check)
         facts = _charter_facts(name, namespace.state().charter)
@@ -48,7 +51,7 @@ def create(
 
 @command(example="kvprep namespace list", codes=STORE)
 def list_(session: Session) -> None:
-    """List the namespaces that the key opens. Bytes are those of keys and values in memory."""
+    """List namespaces, their policies and whom they trust. The size is that of keys and values in memory."""
     with session.store() as store:
         listed = [_facts(namespace) for namespace in store.namespaces()]
     if session.emit("namespace-list", {"namespaces": listed}):

@@ -82,8 +82,8 @@ def want_signatures(ns: Namespace) -> None:
 
 
 OPERATIONS = [
-    put_new, put_again, remove, supersede, add_source, forget_document, rebuild, settings, want_signatures, new_namespace,
-    sweep,
+    put_new, put_again, remove, supersede, add_source, forget_document, rebuild, settings, want_signatures,
+    new_namespace, sweep,
 ]  # fmt: skip
 GONE_OR_OLD = {remove, supersede, forget_document, sweep}
 
