@@ -130,15 +130,17 @@ class _Move:
         self._new.update_settings(self._old.state().settings)
         wanted = {self._copy_entry(EntryId(ident)) for ident in _names(self._old, "entries")}
         self._new.remove(EntryId(ident) for ident in _names(self._new, "entries") if ident not in wanted)
-        documents = [self._old.document_by_id(DocumentId(ident)) for ident in _names(self._old, "documents")]
         kept = set()
-        for document in filter(None, documents):
-            self._new.put_document(document)
-            kept.add(document.content_hash)
+        for ident in _names(self._old, "documents"):
+            document = self._old.document_by_id(DocumentId(ident))
+            if document is not None:
+                self._new.put_document(document)
+                kept.add(document.content_hash)
         for ident in _names(self._new, "documents"):
             copied = self._new.document_by_id(DocumentId(ident))
             if copied is not None and copied.content_hash not in kept:
                 self._new.remove_document(copied.content_hash)
+        self._new.rebuild_index()  # of two documents that name one source, as after a kill, the one read last counts
 
     def _copy_entry(self, ident: EntryId) -> EntryId | None:
         """Put an entry into the new namespace, with its segments; None where it has been removed."""
