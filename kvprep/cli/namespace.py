@@ -53,8 +53,8 @@ def create(
 def list_(session: Session) -> None:
     """List namespaces, their policies and whom they trust. The size is that of keys and values in memory."""
     with session.store() as store:
-        listed = [_facts(namespace) for namespace in store.namespaces()]
-    if session.emit("namespace-list", {"namespaces": listed}):
+        listed, admin = [_facts(namespace) for namespace in store.namespaces()], store.holder.admin_public.hex()
+    if session.emit("namespace-list", {"admin": admin, "namespaces": listed}):
         return
     numbers = ("documents", "entries", "size", "generation", "charter")
     columns = ("name", "policy", "source check", "writers", *numbers)

@@ -55,7 +55,7 @@ def new_state(name: str, charter: Charter) -> NamespaceState:
 def write_state(layout: Layout, keys: NamespaceKeys, holder: Holder, state: NamespaceState) -> None:
     """Seal a namespace's state in place of the former one. The caller holds the commit lock.
 
-    It is signed by the store's admin where the holder is one: nobody has to be trusted as a writer to change a charter.
+    An admin who is not among the trusted writers signs it as the admin, so that he need not be one to change a charter.
     """
     facts = {
         "name": state.name,
@@ -66,7 +66,10 @@ def write_state(layout: Layout, keys: NamespaceKeys, holder: Holder, state: Name
         "settings": dict(state.settings),
     }
     tail = b"".join(e + g.to_bytes(8, "little") for e, g in sorted(state.tombstones.items()))
-    signer = signer_of(holder.admin_seed or holder.writer_seed)
+    signer = signer_of(holder.writer_seed)
+    is_named = signer is not None and any(writer.key == signer.public for writer in state.charter.writers)
+    if holder.admin_seed and not is_named:
+        signer = signer_of(holder.admin_seed)
     sealed = envelope.seal("n", keys.entry_key, keys.ident, facts, tail, signer=signer)
     write_durably(layout, layout.file("namespaces", keys.ident), [sealed])
 
