@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kvprep.errors import IntegrityError, PolicyDenied, StoreError, StoreFull, StoreNotFound, UnsupportedFormat
-from kvprep.types import Buffer
+
+if TYPE_CHECKING:
+    from kvprep.types import Buffer
 
 FORMAT_VERSION = 0
 BLOCK_SIZE = 64
@@ -116,7 +119,7 @@ def open_layout(root: Path) -> Layout:
     return Layout(root, store_id)
 
 
-def write_durably(layout: Layout, target: Path, parts: Iterable[Buffer]) -> None:
+def write_durably(layout: Layout, target: Path, parts: "Iterable[Buffer]") -> None:
     """Write a file so that it is there wholly or not at all, whatever happens.
 
     Raises:
