@@ -243,6 +243,7 @@ TEMPLATE = """\
 
 # namespace = "default"
 # key_file = "~/.config/kvprep/keys/mine.key"
+# passphrase_file = "/run/secrets/words"        # its first line opens the store where the key file is not there
 
 [model]
 # name = "HuggingFaceTB/SmolLM2-135M-Instruct"  # hub id, folder or GGUF file; the bundled model without it

@@ -129,6 +129,32 @@ def test_rotation_leaves_the_documents_and_says_what_opens_no_more(run, json_of,
     assert run("verify").exit_code == 0
 
 
+@pytest.mark.parametrize("codec", ["none", "lossless"])
+def test_after_a_rewrite_everything_is_there_and_nothing_is_computed_anew(
+    run, json_of, sources: Path, store: Path, tmp_path: Path, codec: str
+) -> None:
+    run("init")
+    (store / "kvprep.toml").write_text(f'[ingest]\ncodec = "{codec}"\n')
+    run("ingest", "--jobs", 1, sources)
+    answer = run("ask", sources / "lease.txt", "Who?", "--max-new-tokens", 4).stdout
+    run("key", "add", "--file", tmp_path / "bob.key", "--only", "default")
+    facts = json_of("key rotate", "--rewrite")
+    assert (facts["namespaces"], [key["label"] for key in facts["removed"]]) == (1, ["bob"])
+    assert "2 unchanged" in run("ingest", "--jobs", 1, sources).stdout
+    assert json_of("verify")["ok"]
+    answered = json_of("ask", sources / "lease.txt", "Who?", "--max-new-tokens", 4)
+    assert answered["cache"]["result"] == "hit" and answered["answer"] in answer
+
+
+def test_a_key_of_one_namespace_is_enough_to_ingest_into_it(
+    run, keys: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, keys / "limited")
+    assert run("ingest", "--jobs", 1, "--namespace", "a", sources).exit_code == 0
+    for line in (("ls",), ("stats",), ("invalidate", "--all"), ("verify",), ("gc",)):
+        assert run(*line, "--namespace", "a").exit_code == 0, line
+
+
 def test_a_backup_says_where_it_lies_and_opens_the_store(run, json_of, keys: Path, monkeypatch) -> None:
     facts = json_of("key backup", keys / "copy")
     assert facts["backup"] == str(keys / "copy")
