@@ -13,12 +13,15 @@ from kvprep.errors import (
     IntegrityError,
     StoreError,
     UnsupportedFormat,
+    UntrustedWriter,
 )
 from kvprep.hashing import block_hashes, block_root
 from kvprep.store.envelope import FOOTER
 from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for, chunks_of
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import SegmentReader
+from kvprep.store.segmentheader import check_segment_signature
+from kvprep.store.signing import Signer
 from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
 
 ID_KEY = b"i" * 32
@@ -329,3 +332,17 @@ def test_chunk_sizes_that_make_no_sense_are_refused(tmp_path: Path, sizes: tuple
     manifest = replace(manifest_of(70, TINY), codec="planes-zstd", stored_bytes=sizes)
     with pytest.raises((ValueError, AuthenticationFailed)):
         seal_segment(manifest, ID_KEY, Memory(TINY, 70).place)
+
+
+def test_a_signed_segment_with_a_codec_loads_and_is_checked_without_a_key(tmp_path: Path) -> None:
+    signer, memory = Signer(b"s" * 32), Memory(SHAPE, 200)
+    sealed = seal_segment(manifest_of(200, SHAPE), ID_KEY, memory.place, Lossless(), signer)
+    assert sealed.manifest.writer == signer.public and sealed.manifest.stored_bytes
+    path, loaded = write(tmp_path, sealed), Memory(SHAPE, 4096)
+    with SegmentReader(path, sealed.data_key, subject="segment", trusted=[signer.public]) as opened:
+        opened.load(200, loaded.place, find_codec)
+        assert opened.check() == len(opened.chunks)
+    assert loaded.first(200) == memory.first(200)
+    assert check_segment_signature(path.read_bytes(), [signer.public], path, subject="segment") == len(opened.chunks)
+    with pytest.raises(UntrustedWriter):
+        SegmentReader(path, sealed.data_key, subject="segment", trusted=[])
