@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvprep.prefill.models import BLOCK_SIZE as ENGINE_BLOCK_SIZE
-from kvprep.store import crypto, envelope, keyfile, layout, manifest, segmentheader
+from kvprep.store import crypto, envelope, keyfile, layout, manifest, segmentheader, slots
 
 FORMAT = (Path(__file__).resolve().parent.parent / "docs" / "format.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\d+|…) \| (\d+|body|…|32 each|64 \+ 16 \+ 8) \| (.*) \|$", re.MULTILINE)
@@ -74,3 +74,10 @@ def test_store_toml_and_folders() -> None:
 def test_the_key_files_line() -> None:
     assert "`KVPREP-KEY-1 <64 hex>`" in section("Keys")
     assert keyfile._KEY_FILE.pattern.count(b"KVPREP-KEY-1") == 1
+
+
+def test_what_opening_with_a_passphrase_costs() -> None:
+    exponent = slots.SCRYPT_N.bit_length() - 1
+    assert f"N = 2^{exponent}, r = {slots.SCRYPT_R}, p = {slots.SCRYPT_P};" in section("Keys")
+    assert (slots.SCRYPT_N, slots.MAX_PASSPHRASE_SLOTS) == (1 << exponent, 8)
+    assert "most eight of kind `p`" in section("Keys")
