@@ -70,11 +70,10 @@ def stored_entry(
     hashes = namespace.block_hashes(files.identity.fingerprint, prompt.token_ids, BLOCK_SIZE)
     ident = namespace.entry_id(document, hashes[-1])
     try:
-        entry = namespace.entry(ident)
+        entry = namespace.entry_with_segments(ident)
         record = namespace.document(document)
         if entry is None or record is None or entry.tags != tags or is_expired(entry.expires_at):
             return None
-        namespace.check_segments(entry)
     except IntegrityError:
         return None
     return StoredEntry(ident, entry, record)

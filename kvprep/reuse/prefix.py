@@ -97,10 +97,6 @@ class StoredPrefixes:
 
     def _open(self, ident: EntryId) -> EntryRecord | None:
         try:
-            entry = self.namespace.entry(ident)
-            if entry is not None:
-                self.namespace.pin(entry)
-                self.namespace.check_segments(entry)
-            return entry
+            return self.namespace.entry_with_segments(ident)
         except IntegrityError:
             return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kvprep.errors import DanglingEntry
 from kvprep.store import envelope, remembered
 from kvprep.store.entry import DocumentRecord, EntryRecord, StretchRef, document_to_facts, entry_to_facts
 from kvprep.store.keys import NamespaceKeys
@@ -75,8 +76,29 @@ class WrittenFiles(SealedFiles):
         finally:
             self._pins = None
 
+    def entry_with_segments(self, ident: EntryId) -> EntryRecord | None:
+        """Open an entry whose segments are there; None if there is none, or it has been removed.
+
+        While the lease is held its segments are pinned. Where gc replaces them meanwhile, the entry is opened again.
+
+        Raises:
+            IntegrityError: the entry or one of its segments is damaged or gone.
+        """
+        entry = self.entry(ident)
+        while entry is not None:
+            self.pin(entry)
+            try:
+                self.check_segments(entry)
+                break
+            except DanglingEntry:
+                current = self.entry(ident)
+                if current is not None and current.stretches == entry.stretches:
+                    raise
+                entry = current
+        return entry
+
     def pin(self, entry: EntryRecord) -> None:
-        """Keep an entry's segments from gc while the lease is held; whether they are there is to be looked at after."""
+        """Keep an entry's segments from gc; whether they are there is to be looked at after."""
         if self._pins is not None:
             with self._store.commit_lock():
                 self._pins.add(stretch.segment for stretch in entry.stretches)

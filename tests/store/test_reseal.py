@@ -6,9 +6,9 @@ import pytest
 from store_makers import BLOCK, SHAPE, Memory, Put, flipped, load, make_document, make_entry, put_branch, tokens
 
 from kvprep.codec import Lossless, find_codec
-from kvprep.errors import AuthenticationFailed
+from kvprep.errors import AuthenticationFailed, DanglingEntry
 from kvprep.store import manifest
-from kvprep.store.entry import StretchRef
+from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.gc import Collected, collect
 from kvprep.store.namespace import Namespace
 from kvprep.store.needs import Needs, awaiting_shred
@@ -162,3 +162,26 @@ def test_a_kill_before_the_old_segment_goes_leaves_nothing_to_mend(ns: Namespace
     for branch in branches:
         assert load(ns, branch.ident) == branch.memory.first(200)
     assert verify(store).findings == ()
+
+
+def test_an_entry_whose_segment_is_replaced_between_two_looks_is_found(
+    ns: Namespace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = put_long(ns, None)
+    branch = put_branch(ns, long, "one")
+    ns.remove([long.ident])
+    check = Namespace.check_segments
+
+    def late(self: Namespace, entry: EntryRecord) -> None:
+        monkeypatch.setattr(Namespace, "check_segments", check)
+        gc(store)
+        check(self, entry)
+
+    monkeypatch.setattr(Namespace, "check_segments", late)
+    entry = ns.entry_with_segments(branch.ident)
+    assert entry is not None and entry.stretches[0] == only_stretch(ns, branch)
+    store.layout.file("segments", entry.stretches[0].segment).unlink()
+    with pytest.raises(DanglingEntry):
+        ns.entry_with_segments(branch.ident)
+    ns.remove([branch.ident])
+    assert ns.entry_with_segments(branch.ident) is None
