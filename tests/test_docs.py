@@ -78,6 +78,6 @@ def test_the_key_files_line() -> None:
 
 def test_what_opening_with_a_passphrase_costs() -> None:
     exponent = slots.SCRYPT_N.bit_length() - 1
-    assert f"N = 2^{exponent}, r = {slots.SCRYPT_R}, p = {slots.SCRYPT_P};" in section("Keys")
+    assert f"N = 2^{exponent}, r = {slots.SCRYPT_R}, p = {slots.SCRYPT_P})" in section("Keys")
     assert (slots.SCRYPT_N, slots.MAX_PASSPHRASE_SLOTS) == (1 << exponent, 8)
     assert "most eight of kind `p`" in section("Keys")
