@@ -20,7 +20,7 @@ from kvprep.errors import IntegrityError, PolicyDenied, StoreError, StoreFull, S
 if TYPE_CHECKING:
     from kvprep.types import Buffer
 
-FORMAT_VERSION = 0
+FORMAT_VERSION = 1
 BLOCK_SIZE = 64
 CIPHER = "AES-256-GCM"
 FREE_SPACE = "Free some space, run `kvprep gc`, and run the command again: it carries on."

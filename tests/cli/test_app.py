@@ -67,7 +67,7 @@ def test_a_setting_that_makes_no_sense_is_named(run, store: Path) -> None:
 
 def test_a_store_of_a_later_format_is_14(run, stocked: Path, store: Path) -> None:
     config = store / "store.toml"
-    config.write_text(config.read_text().replace("format = 0", "format = 99"))
+    config.write_text(config.read_text().replace("format = 1", "format = 99"))
     assert run("ls").exit_code == 14
 
 

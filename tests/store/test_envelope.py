@@ -76,7 +76,7 @@ def test_another_name_kind_or_key_does_not_open_it() -> None:
 
 
 def test_a_newer_version_is_named_as_such() -> None:
-    newer = with_new_footer(SEALED[:8] + b"\1\0\0\0" + SEALED[12:])
+    newer = with_new_footer(SEALED[:8] + b"\2\0\0\0" + SEALED[12:])
     with pytest.raises(UnsupportedFormat):
         unseal(newer)
 

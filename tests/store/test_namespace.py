@@ -307,11 +307,13 @@ def test_no_store_is_told_from_a_damaged_one(store: Store, tmp_path: Path) -> No
     with pytest.raises(StoreNotFound):
         Store.open(tmp_path / "nothing")
     config = store.path / "store.toml"
-    for text in (b"", b"format = 0", b"\xff", b"format = [", config.read_bytes().replace(b"64", b"65")):
+    for text in (b"", b"format = 1", b"\xff", b"format = [", config.read_bytes().replace(b"64", b"65")):
         with changed(config, text), pytest.raises(IntegrityError):
             Store.open(store.path)
-    with changed(config, config.read_bytes().replace(b"format = 0", b"format = 1")), pytest.raises(UnsupportedFormat):
-        Store.open(store.path)
+    for version in (b"0", b"2"):
+        other = config.read_bytes().replace(b"format = 1", b"format = " + version)
+        with changed(config, other), pytest.raises(UnsupportedFormat):
+            Store.open(store.path)
 
 
 def test_a_store_that_has_vanished_is_not_made_anew(tmp_path: Path) -> None:
