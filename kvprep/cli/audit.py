@@ -17,8 +17,8 @@ from kvprep.store.store import Store
 
 COMMANDS = {
     "show": "List who looked up, loaded, wrote or removed what.",
-    "verify": "Check that no record was changed, taken out or cut off.",
-    "checkpoint": "Print the log's length and last link, to be kept elsewhere.",
+    "verify": "Check every link of the audit log's chain, and its length.",
+    "checkpoint": "Print the log's length and last link.",
 }
 _CHECKPOINT = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 _ID_DIGITS = 12
@@ -58,7 +58,7 @@ def verify(
         typer.Option("--accept", help="Let a log that was begun anew, or restored, count as what was last seen here."),
     ] = False,
 ) -> None:
-    """Check every link of the audit log's chain, and its length against what was seen here before."""
+    """Check every link of the audit log's chain, and its length. That is held against what was seen here before."""
     heads = [_parsed(text) for text in checkpoint or []]
     with session.store() as store:
         if accept:
