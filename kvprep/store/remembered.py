@@ -18,6 +18,7 @@ from kvprep.errors import ConfigError, IntegrityError
 from kvprep.store.audit import Head
 from kvprep.store.layout import disk_errors
 from kvprep.store.lock import exclusive
+from kvprep.store.state import older_copy
 
 _SHREDDED = (1 << 63) - 1
 """The generation of a namespace that has no later one."""
@@ -72,10 +73,10 @@ def check_state(store_id: str, namespace: bytes, *, generation: int, charter: in
     """
     seen = last_generation(store_id, namespace)
     if generation < seen:
-        raise _older(f"{subject}: generation {generation}, but {seen} was seen before")
+        raise older_copy(f"{subject}: generation {generation}, but {seen} was seen before")
     version = _last(store_id, "charters", namespace)
     if charter < version:
-        raise _older(f"{subject}: version {charter} of its charter, but {version} was seen before")
+        raise older_copy(f"{subject}: version {charter} of its charter, but {version} was seen before")
 
 
 def refuse_shredded(store_id: str, namespace: bytes, *, subject: str) -> None:
@@ -89,13 +90,6 @@ def refuse_shredded(store_id: str, namespace: bytes, *, subject: str) -> None:
             f"{subject}: was shredded, and not to the end, or a copy was put back",
             hint="`kvprep namespace shred` does the rest.",
         )
-
-
-def _older(what: str) -> IntegrityError:
-    return IntegrityError(
-        f"{what}: an older copy was put back",
-        hint="Put the newest copy back, or remove this store and ingest again.",
-    )
 
 
 def _last(store_id: str, kind: str, namespace: bytes) -> int:

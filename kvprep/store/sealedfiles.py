@@ -12,7 +12,6 @@ from typing import Any
 from kvprep.errors import AuthenticationFailed, IntegrityError, WrongKey
 from kvprep.hashing import block_hashes, block_root
 from kvprep.store import envelope
-from kvprep.store.charter import Charter
 from kvprep.store.entry import (
     DocumentRecord,
     EntryRecord,
@@ -27,7 +26,7 @@ from kvprep.store.index import KnownSource
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout
 from kvprep.store.segment import SegmentReader
-from kvprep.store.state import NamespaceState, read_state
+from kvprep.store.state import NamespaceState, older_copy, read_state
 from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, TokenIds
 
 
@@ -47,7 +46,7 @@ class SealedFiles:
     def __init__(self, layout: Layout, keys: NamespaceKeys, holder: Holder) -> None:
         """Read what `keys` open below `layout`; `holder` pins the key of the store's admin."""
         self._layout, self._keys, self._holder = layout, keys, holder
-        self._charter: Charter | None = None
+        self._seen: NamespaceState | None = None
 
     @property
     def name(self) -> str:
@@ -63,16 +62,20 @@ class SealedFiles:
         """Read charter, generation and tombstones as they are now.
 
         Raises:
-            IntegrityError: damaged, or not written by who may.
+            IntegrityError: damaged, not written by who may, or older than it was a moment ago.
         """
-        state = read_state(self._layout, self._keys, self._holder.admin_public)
-        self._charter = state.charter
+        seen, state = self._seen, self._read_state()
+        if seen is not None and state.is_older_than(seen):
+            raise older_copy(f"namespace {self.name}")
+        self._seen = state
         return state
+
+    def _read_state(self) -> NamespaceState:
+        return read_state(self._layout, self._keys, self._holder.admin_public)
 
     def _trusted(self) -> frozenset[bytes] | None:
         """Writers whose signatures count, by the charter as it was seen last; None: no signature is looked at."""
-        charter = self._charter or self.state().charter
-        return charter.trusted
+        return (self._seen or self.state()).charter.trusted
 
     # Identities
 

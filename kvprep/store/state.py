@@ -37,6 +37,10 @@ class NamespaceState:
         """Whether sources are looked at before their entries are used; as the charter says."""
         return self.charter.source_check
 
+    def is_older_than(self, other: "NamespaceState") -> bool:
+        """Tell whether this is a state of the same namespace from before."""
+        return self.generation < other.generation or self.charter.version < other.charter.version
+
     def buried(self, entry: EntryId, generation: int) -> bool:
         """Tell whether an entry of that generation was removed."""
         return generation <= self.tombstones.get(entry, 0)
@@ -101,6 +105,14 @@ def read_state(layout: Layout, keys: NamespaceKeys, admin_public: bytes) -> Name
         trusted = state.charter.trusted | {admin_public}
         envelope.check_writer(data, opened, keys.ident, trusted, subject=subject)
     return state
+
+
+def older_copy(what: str) -> IntegrityError:
+    """Build the error for a namespace file that is older than one already seen."""
+    return IntegrityError(
+        f"{what}: an older copy was put back",
+        hint="Put the newest copy back, or remove this store and ingest again.",
+    )
 
 
 def _from_sealed(opened: envelope.Sealed, keys: NamespaceKeys, admin_public: bytes, subject: str) -> NamespaceState:

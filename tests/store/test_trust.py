@@ -175,6 +175,21 @@ def test_an_old_charter_that_is_put_back_is_refused(ns: Namespace, store: Store)
         store.namespace("default")
 
 
+def test_an_old_namespace_file_is_refused_by_who_has_the_namespace_open(ns: Namespace, store: Store) -> None:
+    """A server opens a namespace once, and then reads its state with every look-up."""
+    made = put(ns)
+    path, old = state_path(ns), state_path(ns).read_bytes()
+    ns.amend(lambda charter: replace(charter, trust="signed"))
+    with changed(path, old), pytest.raises(IntegrityError, match="older copy"):
+        ns.entry(made.ident)
+    old, entry = path.read_bytes(), path_of(ns, "entries", made.ident).read_bytes()
+    ns.remove([made.ident])
+    path_of(ns, "entries", made.ident).write_bytes(entry)
+    assert ns.entry(made.ident) is None
+    with changed(path, old), pytest.raises(IntegrityError, match="older copy"):
+        ns.entry(made.ident)
+
+
 def test_what_was_stored_before_signatures_were_wanted_counts_only_if_a_trusted_writer_signed_it(
     ns: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
