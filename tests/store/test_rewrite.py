@@ -155,7 +155,7 @@ def test_a_kill_between_any_two_steps_leaves_a_key_that_opens_everything_and_the
             collect(store, dry_run=False, now=0)
             assert verify(store).findings == (), steps
             assert not store.keyring.is_rewriting
-        steps += 13  # every thirteenth: each takes about a second
+        steps += 37  # every thirty-seventh: each takes about a second
     assert steps > 100
 
 
