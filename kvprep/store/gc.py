@@ -65,7 +65,9 @@ def collect(store: Store, *, dry_run: bool, now: float, find_codec: FindCodec = 
     if dry_run:
         return _Collection(store, now, live_pins_only=True).planned()
     with _alone(store.layout) as pins:
-        return _Collection(store, now, live_pins_only=False).carry_out(find_codec, pins)
+        collected = _Collection(store, now, live_pins_only=False).carry_out(find_codec, pins)
+    store.audit.record("gc", "done")
+    return collected
 
 
 @contextmanager

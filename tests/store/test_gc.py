@@ -1,3 +1,4 @@
+import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,7 +9,7 @@ from store_makers import SHAPE, Memory, load, put, put_branch, tokens, write_str
 from kvprep.errors import StoreLocked
 from kvprep.hashing import content_hash
 from kvprep.store.gc import Collected, collect
-from kvprep.store.layout import write_durably
+from kvprep.store.layout import unlink_left_behind, write_durably
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
@@ -195,3 +196,21 @@ def test_two_do_not_run_at_once(ns: Namespace, store: Store) -> None:
         with pytest.raises(StoreLocked):
             collect(store, dry_run=False, now=0)
         assert collect(store, dry_run=True, now=0).segments == 0
+
+
+def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+    taken: list[Path] = []
+
+    def late(file: int, how: int) -> None:
+        if not taken:
+            taken.extend(path for path in (store.path / "tmp").iterdir())
+            assert [unlink_left_behind(path) for path in list(taken)] == [True]
+        flock(file, how)
+
+    monkeypatch.setattr("kvprep.store.layout.fcntl.flock", late)
+    write_durably(store.layout, store.path / "note", [b"whole"])
+    assert (store.path / "note").read_bytes() == b"whole"
+    assert len(taken) == 1 and list((store.path / "tmp").iterdir()) == []
