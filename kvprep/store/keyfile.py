@@ -3,8 +3,10 @@
 Source: docs/format.md, "Keys".
 """
 
+import errno
 import os
 import re
+import secrets
 from pathlib import Path
 
 from blake3 import blake3
@@ -16,6 +18,7 @@ _KEY_FILE = re.compile(
     rb"(?s)(?P<checked>(?:#[^\n]*\n)*KVPREP-KEY-1 (?P<secret>[0-9a-f]{64})\n)check (?P<check>[0-9a-f]{8})\n"
 )
 _KEY_FILE_BYTES = 64 << 10
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write_key_file(path: Path, store_id: str) -> bytes:
@@ -38,19 +41,38 @@ def write_secret(path: Path, secret: bytes, comments: tuple[str, ...]) -> None:
         StoreError: the file is already there, or cannot be written.
     """
     checked = "".join([*(f"# {line}\n" for line in comments), f"KVPREP-KEY-1 {secret.hex()}\n"]).encode()
+    data = checked + b"check " + _check_digits(checked) + b"\n"
     with disk_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            _write_whole(path, data)
         except FileExistsError as error:
             raise StoreError(
                 f"{path}: already there, and a key file is never overwritten", hint="Name another file for the key."
             ) from error
-        with open(descriptor, "wb") as file:
-            file.write(checked + b"check " + _check_digits(checked) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         sync_folder(path.parent)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a new file that is there wholly or not at all, where the disk knows links; a memory stick may not."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.key")
+    try:
+        _write_new(temporary, data)
+        os.link(temporary, path)  # unlike a rename, never over another file
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _write_new(path, data)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_key_file(path: Path) -> bytes:

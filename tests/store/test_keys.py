@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -16,6 +18,7 @@ def test_a_key_file_gives_back_its_secret_and_is_its_owners_alone(tmp_path: Path
     secret = keyfile.write_key_file(path, ID)
     assert keyfile.read_key_file(path) == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
@@ -25,6 +28,20 @@ def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="already there"):
         keyfile.write_key_file(path, ID)
     assert path.read_bytes() == before
+
+
+def test_on_a_disk_without_links_a_key_file_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*names: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    secret = keyfile.write_key_file(tmp_path / "key", ID)
+    assert keyfile.read_key_file(tmp_path / "key") == secret
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+    with pytest.raises(StoreError, match="already there"):
+        keyfile.write_key_file(tmp_path / "key", ID)
 
 
 def test_every_flipped_bit_and_every_cut_of_a_key_file_is_damage(tmp_path: Path) -> None:
