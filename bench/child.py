@@ -36,7 +36,7 @@ def ingest_library(store: str, folder: str) -> dict[str, Any]:
 
 def ingest_command(store: str, folder: str) -> dict[str, Any]:
     """Run `kvprep ingest` in this process, to look at it afterwards."""
-    from kvprep.cli.app import main
+    from kvprep.cli.main import main
 
     sys.argv = ["kvprep", "ingest", folder, "--store", store, "--quiet"]
     try:

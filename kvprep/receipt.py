@@ -154,7 +154,7 @@ def num_unchanged(seen: Look, now: Callable[[], float] = time.time) -> int | Non
 
 
 def write_receipt(seen: Look, unchanged: int, expires_at: float | None, models: Iterable[Path]) -> bool:
-    """Write that a run found everything unchanged that was looked at before it began; tell whether it was written.
+    """Write that a run found everything unchanged that was looked at before it began; tell whether it was to be.
 
     Args:
         seen: the look.
@@ -168,19 +168,42 @@ def write_receipt(seen: Look, unchanged: int, expires_at: float | None, models: 
         return False
     told = {"unchanged": unchanged, "made_at": seen.began_ns / 1e9, "expires_at": expires_at, "models": names}
     body = json.dumps(told)
-    try:
-        _write(_folder(), seen.name, json.dumps({"body": body, "mac": _seal(seen, body, states)}))
-    except OSError as error:
-        _log.debug("no receipt written: %s", error.strerror)
-        return False
+    keep(seen.name, {"body": body, "mac": _seal(seen, body, states)})
     return True
 
 
+def digest_of(*parts: str) -> str:
+    """Name something that also depends on the environment and on the release of kvprep and Python, in hex."""
+    states = _States()
+    _add_texts(states, parts)
+    return states.digest().hex()
+
+
+def keep(name: str, facts: dict[str, Any]) -> None:
+    """Keep facts in the folder of receipts, where it can be written to."""
+    try:
+        _write(_folder(), name, json.dumps(facts))
+    except OSError as error:
+        _log.debug("nothing kept: %s", error.strerror)
+
+
+def kept(name: str) -> dict[str, Any]:
+    """Give what was kept; nothing where others can write to the folder."""
+    folder = _folder()
+    state = os.stat(folder)
+    is_ours = state.st_uid == os.geteuid() and not state.st_mode & 0o022
+    return _read(folder / name) if is_ours else {}
+
+
 def _add_call(states: _States, call: Call) -> None:
-    chosen = sorted(item for item in os.environ.items() if item[0].startswith(_ENVIRONMENT))
     paths = [os.path.abspath(path.expanduser()) for path in call.paths]
-    for part in (__version__, sys.version, paths, call.include, call.exclude, call.settings, call.store, chosen):
-        states.add_text(repr(part))
+    _add_texts(states, map(repr, (paths, call.include, call.exclude, call.settings, call.store)))
+
+
+def _add_texts(states: _States, texts: Iterable[str]) -> None:
+    chosen = sorted(item for item in os.environ.items() if item[0].startswith(_ENVIRONMENT))
+    for text in (__version__, sys.version, repr(chosen), *texts):
+        states.add_text(text)
 
 
 def _add_store(states: _States, store: Path) -> None:

@@ -1,7 +1,6 @@
 """The program `kvprep`: its commands, and the ring that turns errors into exit codes."""
 
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -72,7 +71,7 @@ class _Group(LazyGroup):
             _report(ctx, code, "Terminated", "terminated", "Run the command again: it carries on.")
         except BrokenPipeError:
             code = 1
-            _close_stdout()
+            output.close_stdout()
         except _UsageError as error:
             if not ctx.meta[_JSON]:
                 raise
@@ -85,11 +84,6 @@ def _report(ctx: Any, code: int, kind: str, message: str, hint: str) -> None:
     render.error(message, hint, is_warning=code == 3)
     if ctx.meta[_JSON]:
         output.emit_error(code, kind, message, hint)
-
-
-def _close_stdout() -> None:
-    # Whatever is still buffered would fail again, with a complaint, when the interpreter ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kvprep.cli import render
+from kvprep.cli import again
 from kvprep.cli.ingest_options import (
     Exclude,
     Include,
@@ -24,7 +24,7 @@ from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.session import Session
 from kvprep.config import Settings, TtlSection, parse_duration
-from kvprep.receipt import Call, Look, look, num_unchanged
+from kvprep.receipt import Call, look, num_unchanged
 
 _EXAMPLE = """
 kvprep ingest ~/contracts ~/invoices/2026
@@ -78,10 +78,13 @@ def ingest(
     )
     session = replace(session, settings=replace(session.settings, ttl=_ttl(session.settings, ttl)))
     began = time.perf_counter()
-    seen = _look(session, paths, prune_missing, keep_drifted)
+    # JSON lists every source, and a receipt names none. Pruning looks for sources that a walk does not come by.
+    call = None if session.as_json or prune_missing else _call(session, paths, keep_drifted)
+    seen = look(call) if call else None
     # It does not wait for another ingest: what that one has changed so far is no longer what the receipt covers.
-    if seen is not None and (number := num_unchanged(seen)) is not None:
-        _draw_unchanged(number, time.perf_counter() - began)
+    if call and seen and (number := num_unchanged(seen)) is not None:
+        again.remember(call)
+        again.draw(number, time.perf_counter() - began)
         return
     from kvprep.cli import ingesting
 
@@ -92,30 +95,18 @@ def ingest(
     ingesting.judge(report, strict)
 
 
-def _look(session: Session, paths: list[Path], prune_missing: bool, keep_drifted: bool) -> Look | None:
-    """Look whether a receipt may answer; None where only the ordinary way can.
-
-    JSON lists every source, and a receipt names none. Pruning looks for sources that a walk does not come by.
-    """
-    if session.as_json or prune_missing:
-        return None
+def _call(session: Session, paths: list[Path], keep_drifted: bool) -> Call:
     settings = session.settings
-    files = (settings.ingest.preamble,) if settings.ingest.preamble else ()
-    return look(
-        Call(
-            paths=tuple(paths),
-            include=settings.ingest.include,
-            exclude=settings.ingest.exclude,
-            settings=f"{settings!r} {keep_drifted}",
-            files=files,
-            store=session.path,
-            key_file=settings.key_file,
-        )
+    files = (session.settings_file, settings.ingest.preamble)
+    return Call(
+        paths=tuple(path.expanduser().absolute() for path in paths),
+        include=settings.ingest.include,
+        exclude=settings.ingest.exclude,
+        settings=f"{settings!r} {keep_drifted}",
+        files=tuple(file.absolute() for file in files if file),
+        store=session.path,
+        key_file=settings.key_file.expanduser().absolute() if settings.key_file else None,
     )
-
-
-def _draw_unchanged(number: int, wall_s: float) -> None:
-    render.facts({"documents": f"{number} found, {number} unchanged", "time": f"{render.seconds(wall_s)} in all"})
 
 
 def _ttl(settings: Settings, flag: str | None) -> TtlSection:

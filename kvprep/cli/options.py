@@ -106,4 +106,4 @@ def _session(
     if config is None and (path / FILE_NAME).is_file():
         settings = read_settings(path / FILE_NAME, os.environ)
     settings = override(settings, store=path, namespace=namespace)
-    return Session(settings, path, as_json, quiet, verbose)
+    return Session(settings, path, config or path / FILE_NAME, as_json, quiet, verbose)

@@ -1,6 +1,7 @@
 """What is meant for programs: JSON on stdout, times and names in the forms that docs/cli.md promises."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,12 @@ def emit_error(code: int, kind: str, message: str, hint: str) -> None:
     """Print the error object on one line of stderr."""
     facts = {"schema": "kvprep.error/1", "code": code, "error": kind, "message": message, "hint": hint}
     print(json.dumps(facts), file=sys.stderr, flush=True)
+
+
+def close_stdout() -> None:
+    """Give up on a stdout whose reader went away."""
+    # Whatever is still buffered would fail again, with a complaint, when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def timestamp(seconds: float | None) -> str | None:

@@ -28,6 +28,8 @@ class Session:
     settings: Settings
     path: Path
     """The store's folder, whether or not there is a store yet."""
+    settings_file: Path
+    """Where settings were read from, if it is there."""
     as_json: bool
     quiet: bool
     verbose: bool

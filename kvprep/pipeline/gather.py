@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kvprep.dedupe.exact import DocumentGroup, group_exact
+from kvprep.discover import discover, is_excluded
 from kvprep.documents.cage import Cage, Reading
 from kvprep.documents.hidden import num_hidden
 from kvprep.documents.versions import beside_unread
 from kvprep.errors import HiddenText
-from kvprep.discover import discover, is_excluded
 from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
 from kvprep.pipeline.report import IngestReport

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from kvprep.codec import Lossless, measure_speeds, pays
 from kvprep.dedupe.exact import DocumentGroup
+from kvprep.discover import matches
 from kvprep.documents.cage import Cage
 from kvprep.errors import StoreFull
 from kvprep.pipeline.compute import Computer, Job
-from kvprep.discover import matches
 from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.model import as_settings, load_engine, remembered_spec, remembered_tags, tags_as_settings

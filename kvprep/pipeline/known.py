@@ -9,8 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from kvprep.documents.versions import beside_unread, current_canonicalisers
 from kvprep.discover import is_excluded
+from kvprep.documents.versions import beside_unread, current_canonicalisers
 from kvprep.sources import member_path, stat_numbers
 from kvprep.store.index import KnownSource
 from kvprep.store.namespace import Namespace

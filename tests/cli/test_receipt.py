@@ -239,12 +239,12 @@ _WATCHED = """
 import sys
 opened = []
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event in ("open", "sqlite3.connect") else None)
-from kvprep.cli.app import main
+from kvprep.cli.main import main
 try:
     main()
 finally:
     inside = sorted({name for name in opened if name.startswith((sys.argv[2], sys.argv[4]))})
-    heavy = {"torch", "transformers", "numpy", "cryptography", "sqlite3", "rich"} & set(sys.modules)
+    heavy = {"torch", "transformers", "numpy", "cryptography", "sqlite3", "rich", "typer"} & set(sys.modules)
     print(inside, sorted(heavy), file=sys.stderr)
 """
 
@@ -262,4 +262,5 @@ def test_a_receipt_opens_neither_index_nor_entries_nor_sources_and_imports_no_he
         return subprocess.run(command, capture_output=True, text=True, check=True).stderr.strip()
 
     assert "index.sqlite" in watched()
-    assert watched() == f"{[str(store / 'kvprep.toml'), str(store / 'store.toml')]} []"
+    assert watched() == f"{[str(store / 'kvprep.toml'), str(store / 'store.toml')]} ['typer']"
+    assert watched() == f"{[str(store / 'store.toml')]} []", "the same line is not even parsed"

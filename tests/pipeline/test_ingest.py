@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from desk import HEAD, Desk, distinct_block_tokens
 
+from kvprep.discover import discover
 from kvprep.errors import ConfigError, StoreFull
 from kvprep.pipeline import IngestReport, IngestSettings, ingest
-from kvprep.discover import discover
 from kvprep.progress import Silent
 from kvprep.types import Outcome
 
