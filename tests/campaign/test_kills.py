@@ -1,0 +1,43 @@
+"""Killed before or after any step, an operation leaves the old or the new, and the next command needs no hand."""
+
+from collections import Counter as Tally
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cutting import Counter, Killer, in_child, sample
+from operations import OPERATIONS, Operation, Place, check_between, check_carried_on, make_place
+
+
+def ran(place: Place, operation: Operation) -> None:
+    with place.open() as store:
+        operation.run(place, store)
+
+
+def prepared(folder: Path, operation: Operation) -> Place:
+    place = make_place(folder)
+    operation.prepare(place)
+    return place
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_a_kill_at_any_step_leaves_the_old_or_the_new(
+    operation: Operation, tmp_path: Path, whole: bool, figures: Callable[..., None]
+) -> None:
+    base = prepared(tmp_path / "base", operation)
+    copy = base.copy(tmp_path / "copy")
+    done = in_child(copy.folder, Counter(), lambda: ran(copy, operation))
+    assert done.error == "", done.trace
+    assert {"create", "write", "fsync", "rename", "commit"} & set(done.kinds)
+    check_between(copy, operation, acknowledged=not copy.hurt)
+    kills = 0
+    for at in sample(len(done.kinds), whole=whole, few=4):
+        for side in ("before", "after"):
+            place = base.copy(tmp_path / "copy")
+            ended = in_child(place.folder, Killer(at, side), lambda place=place: ran(place, operation))
+            kills += ended.killed
+            check_between(place, operation)
+            check_carried_on(place, operation)
+    assert kills
+    kinds = {f"{kind}s".replace(" ", "_"): num for kind, num in sorted(Tally(done.kinds).items())}
+    figures("1", operation.name, points=len(done.kinds), kills=kills, **kinds)
