@@ -56,11 +56,44 @@ ROWS: dict[str, Row] = {
         "consistent at every prefix",
         "test_power_cuts.py",
     ),
+    "6": Row(
+        "every single bit of a segment, entry, document, namespace, its keys, key slot and audit log flipped, "
+        "as it falls and with the checksum mended",
+        "all found, nothing returned",
+        "test_flips.py",
+    ),
+    "7": Row(
+        "chunks exchanged across layer, block, keys and values, document, namespace, model, generation and store",
+        "none accepted",
+        "test_exchanges.py",
+    ),
+    "8": Row("cuts at every boundary, extension, duplication, another order", "none accepted", "test_cuts.py"),
+    "9": Row(
+        "an older valid segment, entry, namespace file, index, audit log or whole store put back",
+        "refused or flagged",
+        "test_older_copies.py",
+    ),
     "10": Row("a full disk, ten passes on a small tmpfs", "nothing lost, the store verifies", "test_full_disk.py"),
     "11": Row(
         "eight processes ingest one folder while another invalidates",
         "one prefill a document, no deadlock, no waiting for a prefill; a killed holder's lock is free at once",
         "test_together.py",
+    ),
+    "12": Row(
+        "golden vectors: files made once, good and bad",
+        "the good ones open in every later version, each bad one fails with its named error",
+        "tests/vectors",
+    ),
+    "14": Row(
+        "records of the audit log deleted, changed, inserted, exchanged; its tail cut off; the clock set back",
+        "all found",
+        "test_audit_log.py",
+    ),
+    "15": Row(
+        "store, temporary files, memory file, output and logs searched for words of documents and plain keys and "
+        "values, after every operation and kills in between",
+        "none found",
+        "test_leaks.py",
     ),
 }
 
