@@ -19,7 +19,7 @@ from typing import Any
 
 from kvprep.errors import StoreError, StoreFull
 from kvprep.hashing import keyed_id
-from kvprep.store.database import open_database
+from kvprep.store.database import DAMAGED, open_database
 from kvprep.store.layout import FREE_SPACE
 
 GROUP_SECONDS = 1.0
@@ -99,7 +99,7 @@ class Audit:
             # A record that was committed survives a power cut; the other databases can be built again, or do without.
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(_TABLE)
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:
             raise self._error(error) from error
 
     def record(self, verb: str, outcome: str, *, namespace: bytes = b"", subject: bytes = b"", tokens: int = 0) -> None:
@@ -147,7 +147,7 @@ class Audit:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:
             raise self._error(error) from error
         self._pending.clear()
         return head
@@ -176,7 +176,7 @@ class Audit:
         try:
             for row in self._database.execute(sql, (int(since * 1e6), principal)):
                 yield self._record_of(row)
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:
             raise self._error(error) from error
 
     def _record_of(self, row: tuple[Any, ...]) -> Record:

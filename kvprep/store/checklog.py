@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kvprep.store.database import open_database
+from kvprep.store.database import DAMAGED, open_database
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS checks (
@@ -27,7 +27,7 @@ class CheckLog:
         self._pending: list[tuple[str, str, float, bool]] = []
         try:
             self._connection: sqlite3.Connection | None = _opened(path)
-        except (sqlite3.Error, OSError):
+        except (*DAMAGED, OSError):
             self._connection = None
 
     def last(self) -> dict[str, tuple[float, bool]]:
@@ -86,7 +86,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         return _with_table(path)
     except sqlite3.OperationalError:  # busy, or not to be written to
         raise
-    except sqlite3.DatabaseError:
+    except DAMAGED:
         for suffix in ("", "-journal", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         return _with_table(path)
@@ -97,7 +97,7 @@ def _with_table(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous=OFF")  # after a power cut it is made anew, if need be
         connection.execute(_TABLE)
-    except sqlite3.Error:
+    except DAMAGED:
         connection.close()
         raise
     return connection

@@ -16,6 +16,8 @@ from kvprep.store.layout import FREE_SPACE
 from kvprep.store.migrations import check_schema, prepare
 
 BUSY_SECONDS = 30
+DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file ends in: an error of SQLite's, or of Python's, where SQLite's quotes what is no text."""
 # WAL databases can be corrupted by concurrent checkpointing before these releases: sqlite.org/releaselog/3_51_3.html
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
@@ -35,7 +37,7 @@ def open_database(path: Path) -> sqlite_utils.Database:
     try:
         connection.execute(f"PRAGMA journal_mode={journal}")
         connection.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.DatabaseError:
+    except DAMAGED:
         connection.close()
         raise
     return sqlite_utils.Database(connection)
@@ -65,7 +67,7 @@ class Index:
             self._open()
         except sqlite3.OperationalError as error:
             raise StoreError(f"{path}: {error}", hint="Another process may hold it; try again.") from error
-        except sqlite3.DatabaseError:
+        except DAMAGED:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             self._open()
@@ -74,7 +76,7 @@ class Index:
         database = open_database(self._path)
         try:
             prepare(database.conn)
-        except sqlite3.DatabaseError:
+        except DAMAGED:
             database.close()
             raise
         self._database = database
@@ -96,7 +98,7 @@ class Index:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 raise StoreFull(f"{self._path}: no space left on the device", hint=FREE_SPACE) from error
             raise StoreError(

@@ -1,13 +1,12 @@
 """Counters of look-ups and what they saved, in a database of its own: written by reads, and not to be built again."""
 
-import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kvprep.errors import StoreError
-from kvprep.store.database import open_database
+from kvprep.store.database import DAMAGED, open_database
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS lookups (
@@ -47,7 +46,7 @@ class Usage:
         try:
             self._database = open_database(path)
             self._database.conn.execute(_TABLE)
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:
             raise StoreError(f"{path}: {error}", hint="Move it away; the counts begin anew.") from error
 
     def record(self, lookup: Lookup) -> None:
