@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kvprep.errors import StoreLocked
@@ -32,8 +32,10 @@ def exclusive(path: Path, *, wait_seconds: float | None = None) -> Iterator[None
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire(descriptor, path, wait_seconds)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}".encode(), 0)
+        with suppress(OSError):  # a note for who waits: a full disk must not keep anybody from making room
+            os.ftruncate(descriptor, 0)
+            since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            os.pwrite(descriptor, f"{os.getpid()} since {since}".encode(), 0)
         yield
     finally:
         os.close(descriptor)

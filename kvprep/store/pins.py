@@ -86,7 +86,8 @@ def _read(path: Path) -> set[SegmentId]:
 @contextmanager
 def _locked_if_free(path: Path) -> Iterator[bool]:
     """Keep a new ingest waiting for a moment where none is under way; tell whether none is."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with disk_errors(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield lock_at_once(descriptor)
     finally:

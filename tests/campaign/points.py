@@ -163,7 +163,7 @@ class _Around:
 
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-                word = sql.lstrip().split(maxsplit=1)[0].upper().rstrip(";")
+                word = sql.strip().partition(" ")[0].upper()
                 if word not in _WRITING or (word != "COMMIT" and self.in_transaction):
                     return super().execute(sql, *parameters)
                 path = next(iter(super().execute("PRAGMA database_list")))[2]

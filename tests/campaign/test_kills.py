@@ -6,18 +6,7 @@ from pathlib import Path
 
 import pytest
 from cutting import Counter, Killer, in_child, sample
-from operations import OPERATIONS, Operation, Place, check_between, check_carried_on, make_place
-
-
-def ran(place: Place, operation: Operation) -> None:
-    with place.open() as store:
-        operation.run(place, store)
-
-
-def prepared(folder: Path, operation: Operation) -> Place:
-    place = make_place(folder)
-    operation.prepare(place)
-    return place
+from operations import OPERATIONS, Operation, check_between, check_carried_on, prepared, ran
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
