@@ -168,3 +168,10 @@ def test_a_model_written_in_bfloat16_keeps_tokenizer_and_shape_and_rounds_its_nu
     assert np.abs(gguf.quants.dequantize(weight.data, weight.tensor_type) - numbers).max() < 0.02
     assert found.fields["tokenizer.ggml.tokens"].contents() == ["a", "b"]
     assert found.fields["llama.block_count"].contents() == 1
+
+
+def test_the_benchmark_says_its_parts_and_refuses_others_before_it_measures() -> None:
+    command = [sys.executable, "-m", "bench", "--only", "start,nonsense"]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "no such part: nonsense" in ended.stderr and "look-up" in ended.stderr
