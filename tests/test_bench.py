@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import report
+from bench import ingest, report
 from bench.peers import report as peers_report
 from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome
 from bench.peers.weights import write_bfloat16
@@ -175,3 +175,17 @@ def test_the_benchmark_says_its_parts_and_refuses_others_before_it_measures() ->
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "no such part: nonsense" in ended.stderr and "look-up" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("peaks", "met"),
+    [((180, 195, 185), True), ((180, 195, 301), False), ((180, 190, 192), True), ((100, 140, 195), False)],
+)
+def test_memory_is_flat_where_documents_add_next_to_nothing_and_high_at_any_peak(
+    peaks: tuple[int, ...], met: bool
+) -> None:
+    found = dict(zip(("2", "6", "12"), peaks, strict=True))
+    ingested = ingest.Ingested(1.0, 1.0, [])
+    changes = [{"position": 0, "tokens": 50, "computed": 50}]
+    judged = ingest.targets(ingested, 1, changes, {**found, "model": 100, "token_bytes": 1})["10"]
+    assert judged["met"] is met
