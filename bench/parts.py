@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import codec, ingest, lookup, reading, start, warm
+from bench import codec, ingest, lookup, plot, reading, start, warm
 from bench.corpus.files import corpus_folder, is_corpus
 from bench.environments import REPOSITORY
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
@@ -47,7 +47,11 @@ def _warm(bench: Bench) -> Found:
         measured = warm.measure(place)
     judged = warm.targets(measured, bench.files.shape.token_bytes)
     judged |= codec.targets(codec.measure(bench.engine, bench.files), measured[8000])
-    return {"warm": {str(size): times for size, times in measured.items()}, "targets": judged}
+    return {
+        "warm": {str(size): measured[size] for size in warm.SIZES},
+        "curve": {str(size): {name: times[name] for name in plot.LINES} for size, times in measured.items()},
+        "targets": judged,
+    }
 
 
 def _ingest(bench: Bench) -> Found:

@@ -6,7 +6,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-LATEST, PEERS = "latest.json", "peers.json"
+from bench import plot
+
+LATEST, PEERS, PLOT = "latest.json", "peers.json", "latest.svg"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 TARGETS = {
@@ -47,13 +49,13 @@ WARM_ROWS = (
 
 
 def write(results: Mapping[str, Any], folder: Path, document: Path | None = None) -> None:
-    """Write `latest.json` and `latest.md`, and put the tables between the marks of a document.
+    """Write `latest.json`, `latest.md` and the plot, and put the tables between the marks of a document.
 
     Target 2 is taken from the last `make bench-peers`, if its results are in that folder.
 
     Args:
         results: `machine`, `versions`, `targets` (number → value, target, met, detail), and what else was measured.
-        folder: where the two files go.
+        folder: where the files go.
         document: Markdown with the two marks; what is between them is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,6 +64,8 @@ def write(results: Mapping[str, Any], folder: Path, document: Path | None = None
     (folder / LATEST).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     tables = markdown(results)
     (folder / "latest.md").write_text(tables)
+    if curve := results.get("curve"):
+        (folder / PLOT).write_text(plot.draw(curve))
     if document is not None:
         put_between(document, BEGIN, END, tables)
 

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import ingest, report
+from bench import ingest, plot, report
 from bench.peers import report as peers_report
 from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome
 from bench.peers.weights import write_bfloat16
@@ -189,3 +190,29 @@ def test_memory_is_flat_where_documents_add_next_to_nothing_and_high_at_any_peak
     changes = [{"position": 0, "tokens": 50, "computed": 50}]
     judged = ingest.targets(ingested, 1, changes, {**found, "model": 100, "token_bytes": 1})["10"]
     assert judged["met"] is met
+
+
+CURVE = {
+    "256": {"prefill": [0.5], "warm first token": [0.02, 0.04]},
+    "8000": {"prefill": [20.0, 30.0], "warm first token": [0.1]},
+}
+
+
+def test_the_plot_is_xml_with_both_lines_through_all_lengths_words_for_it_and_no_script(tmp_path: Path) -> None:
+    written({**RESULTS, "curve": CURVE}, tmp_path)
+    name = "{http://www.w3.org/2000/svg}"
+    tree = ElementTree.parse(tmp_path / "results" / report.PLOT)
+    lines = {line.get("class"): (line.get("points") or "").split() for line in tree.iter(f"{name}polyline")}
+    assert {look: len(points) for look, points in lines.items()} == {"cold": 2, "warm": 2}
+    heights = {look: [float(point.split(",")[1]) for point in points] for look, points in lines.items()}
+    assert heights["cold"][1] < heights["cold"][0] < heights["warm"][1] < heights["warm"][0]  # from the top down
+    assert "At 8,000 tokens prefill takes 25 s, load and first token 100 ms." in tree.findtext(f"{name}desc", "")
+    assert "prefers-color-scheme: dark" in tree.findtext(f"{name}style", "")
+    assert not list(tree.iter(f"{name}script"))
+
+
+def test_without_times_of_both_lines_no_plot_is_written(tmp_path: Path) -> None:
+    written(RESULTS, tmp_path)
+    assert not (tmp_path / "results" / report.PLOT).exists()
+    with pytest.raises(KeyError):
+        plot.draw({"256": {"prefill": [1.0]}})
