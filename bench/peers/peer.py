@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from bench.environments import REPOSITORY, Environment
 
@@ -20,6 +20,16 @@ PREFILL, SAVE, RESTORE, FIRST, BOTH = "prefill", "save", "restore", "first token
 STEPS = (PREFILL, SAVE, RESTORE, FIRST, BOTH)
 Seconds = dict[str, list[float]]
 _REASON_CHARACTERS = 300
+
+
+class Asked(Protocol):
+    """A dataclass that a child reads from stdin."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def threads(self) -> int:
+        """Threads to compute with."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Peer:
         return Outcome(self.description, dict(_answers(answers)), failed)
 
 
-def run_module(python: Path, module: str, request: Request, answers: Path, seconds: float) -> str:
+def run_module(python: Path, module: str, request: Asked, answers: Path, seconds: float) -> str:
     """Run a module with a time limit; say why it failed, if it did. Nothing that was started is left running."""
     log = answers.with_name("log")
     environment = {**os.environ, "OMP_NUM_THREADS": str(request.threads), "HF_HUB_OFFLINE": "1"}
