@@ -82,7 +82,13 @@ ROWS: dict[str, Row] = {
     "12": Row(
         "golden vectors: files made once, good and bad",
         "the good ones open in every later version, each bad one fails with its named error",
-        "tests/vectors",
+        "test_vectors.py",
+    ),
+    "13": Row(
+        "any bytes and changed valid files (Hypothesis), a segment's header and manifest (atheris), "
+        "changed real documents through the cage",
+        "only named errors, memory bounded, nothing hangs",
+        "test_fuzz.py",
     ),
     "14": Row(
         "records of the audit log deleted, changed, inserted, exchanged; its tail cut off; the clock set back",
