@@ -35,7 +35,7 @@ def test_a_fault_at_any_step_is_a_named_error_and_loses_nothing(
         if can_fail(kinds[at], fault)
     ]
     unnamed, refused = [], 0
-    chosen = [cases[number] for number in sample(len(cases), whole=whole, few=6)]
+    chosen = [cases[number] for number in sample(len(cases), whole=whole, few=3)]
     for at, fault, stays in chosen:
         place = base.copy(tmp_path / "copy")
         ended = in_child(place.folder, Refuser(at, fault, stays=stays), lambda place=place: ran(place, operation))

@@ -20,7 +20,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(
     assert {"create", "write", "fsync", "rename", "commit"} & set(done.kinds)
     check_between(copy, operation, acknowledged=not copy.hurt)
     kills = 0
-    for at in sample(len(done.kinds), whole=whole, few=4):
+    for at in sample(len(done.kinds), whole=whole, few=2):
         for side in ("before", "after"):
             place = base.copy(tmp_path / "copy")
             ended = in_child(place.folder, Killer(at, side), lambda place=place: ran(place, operation))

@@ -1,0 +1,87 @@
+"""A disk that fills up, again and again, at other moments each time: nothing is lost, and with room it goes on."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from operations import Place, check_clean, make_place
+from store_makers import Put, load, put
+
+from kvprep.errors import StoreFull
+from kvprep.hashing import content_hash
+from kvprep.store.gc import collect
+from kvprep.store.verify import verify
+
+SIZE = 1 << 20
+PASSES = 10
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting is not permitted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_ten_times_a_full_disk_loses_nothing(disk: Path, whole: bool, figures: Callable[..., None]) -> None:
+    place, made, refused = make_place(disk), dict[str, Put](), 0
+    for number in range(PASSES if whole else 2):
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(SIZE // 8 + 1234 * number))
+        refused += fill(place, made, number)
+        check_served(place, made)
+        make_room(place, made, ballast)
+        with place.open() as store:
+            made["after"] = put(store.namespace("default"), "after", seed=5000)
+        check_served(place, made)
+    check_clean(place)
+    figures("10", "all", passes=PASSES, refused=refused, texts=len(made))
+
+
+def fill(place: Place, made: dict[str, Put], number: int) -> int:
+    """Put texts until the disk is full; return how many were refused."""
+    refused = 0
+    with suppress(StoreFull), place.open() as store:
+        ns = store.namespace("default")
+        for seed in range(1000 * number, 1000 * number + 1000):
+            text = f"text {seed}"
+            try:
+                made[text] = put(ns, text, seed=seed, path=f"/x/{seed}")
+            except StoreFull as error:
+                assert "space" in error.hint
+                refused += 1
+            if refused == 3:
+                break
+    assert refused
+    return refused
+
+
+def make_room(place: Place, made: dict[str, Put], ballast: Path) -> None:
+    """Take away what is not kvprep's, and a third of what is: removing needs no room."""
+    ballast.unlink()
+    gone = [text for at, text in enumerate(made) if at % 3 == 0]
+    with place.open() as store:
+        ns = store.namespace("default")
+        for text in gone:
+            ns.remove([made.pop(text).ident])
+            ns.remove_document(content_hash(text))
+        collect(store, dry_run=False, now=time.time())
+
+
+def check_served(place: Place, made: dict[str, Put]) -> None:
+    with suppress(StoreFull), place.open() as store:  # what closing notes in the audit log may find no room
+        report = verify(store)
+        assert report.ok, report.findings
+        ns = store.namespace("default")
+        for one in (*place.made.values(), *made.values()):
+            if one.document.text != "new text":
+                assert load(ns, one.ident) == one.memory.first(200)
