@@ -11,8 +11,8 @@ from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
 from kvprep.errors import IntegrityError
 from kvprep.reuse import document_state, reason_of
+from kvprep.store.charter import Trust
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash
 
 _ID_DIGITS = 12
 
@@ -42,24 +42,25 @@ def ls(
 
 
 def _documents(namespace: Namespace, everything: bool) -> Iterator[Facts]:
+    # Which writer has signed a document only its file tells.
+    closely = namespace.state().charter.trust == Trust.SIGNED
     known = {facts["document"]: facts for facts in namespace.index.documents()}
     stored = set()
     for entry in namespace.index.entries():
         stored.add(entry["document"])
         document = known.get(entry["document"])
         if document is not None:
-            yield _facts(document, entry, _state(namespace, entry))
+            yield _facts(document, entry, _state(namespace, entry, document, closely=closely))
     for ident, document in known.items():
         if everything and ident not in stored:
             yield _facts(document, {"tokens": 0, "bytes": 0, "model": "", "expires_at": None}, "absent")
 
 
-def _state(namespace: Namespace, entry: dict[str, Any]) -> str:
+def _state(namespace: Namespace, entry: Facts, document: Facts, *, closely: bool) -> str:
     try:
-        record = namespace.document(ContentHash(bytes.fromhex(entry["document"])))
+        return document_state(namespace, entry, document, closely=closely)
     except IntegrityError as error:  # one damaged file must not hide the others
         return str(reason_of(error))
-    return document_state(entry, {s.path: s.state for s in record.sources} if record else {})
 
 
 def _facts(document: dict[str, Any], entry: dict[str, Any], state: str) -> Facts:

@@ -163,16 +163,24 @@ def is_expired(expires_at: float | None) -> bool:
     return expires_at is not None and time.time() >= expires_at
 
 
-def document_state(facts: Mapping[str, Any], sources: Mapping[str, Any]) -> str:
+def document_state(
+    namespace: Namespace, entry: Mapping[str, Any], document: Mapping[str, Any], *, closely: bool
+) -> str:
     """Judge a document for a listing: `fresh`, `stale` or `expired`.
 
     Args:
-        facts: an entry's facts, with `expires_at`.
-        sources: path → SourceState of its document.
+        namespace: its namespace.
+        entry, document: what the index knows of both, as `entries` and `documents` of it give it.
+        closely: open the document's file even where the index shows that a source is as it was.
+
+    Raises:
+        IntegrityError: the file was opened, and is damaged or not trusted.
     """
-    if is_expired(facts["expires_at"]):
-        return "expired"
-    return "fresh" if any(is_unchanged(Path(path), state) for path, state in sources.items()) else "stale"
+    fresh = not closely and namespace.index.shows_unchanged(document)
+    if not fresh:
+        record = namespace.document(ContentHash(bytes.fromhex(document["document"])))
+        fresh = record is not None and _is_fresh(record, None)
+    return "expired" if is_expired(entry["expires_at"]) else "fresh" if fresh else "stale"
 
 
 def _is_fresh(record: DocumentRecord, path: Path | None) -> bool:

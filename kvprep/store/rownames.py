@@ -4,13 +4,15 @@ Names are keyed: a path, a state and a model tell nothing to who has no key.
 """
 
 import json
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kvprep.hashing import derive_key, keyed_id
-from kvprep.sources import is_racy
+from kvprep.sources import is_racy, stat_numbers
 from kvprep.store.crypto import new_key
 from kvprep.store.entry import document_id
 from kvprep.store.keys import NamespaceKeys
@@ -52,6 +54,21 @@ class RowNames:
     def stat_id(self, *numbers: int) -> bytes:
         """Keyed id of size, mtime, ctime and inode."""
         return keyed_id(self._keys.id_key, "state", *(n.to_bytes(16, "little", signed=True) for n in numbers))
+
+    def shows_unchanged(self, document: Mapping[str, Any]) -> bool:
+        """Tell whether some source of a document surely is as it was; if not, its file and the source's bytes tell.
+
+        Args:
+            document: its facts, as put.
+        """
+        rows = zip(document["sources"], document["rows"], strict=True)
+        return any(state is not None and self._stat_id_at(path) == state for path, (_, _, state, _) in rows)
+
+    def _stat_id_at(self, path: str) -> str | None:
+        try:
+            return self.stat_id(*stat_numbers(os.stat(path))).hex()
+        except (OSError, ValueError):  # inside another file, or gone
+            return None
 
     def _seal(self, ident: bytes, facts: dict[str, Any]) -> bytes:
         nonce = new_key()[:12]
