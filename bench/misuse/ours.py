@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,13 @@ def run_program(environment: Mapping[str, str], arguments: list[str]) -> Said:
     return Said(ended.returncode, ended.stdout, ended.stderr)
 
 
-def cells(models: Mapping[str, str], texts: Mapping[str, str], folder: Path, run: Run = run_program) -> Iterator[Cell]:
+def cells(
+    models: Mapping[str, str],
+    texts: Mapping[str, str],
+    folder: Path,
+    run: Run = run_program,
+    rows: Sequence[Row] = ROWS,
+) -> Iterator[Cell]:
     """Fill the column.
 
     Args:
@@ -70,10 +76,11 @@ def cells(models: Mapping[str, str], texts: Mapping[str, str], folder: Path, run
         texts: by document.
         folder: empty.
         run: how command lines are run.
+        rows: to be filled.
     """
     desk = _Desk(models, texts, folder, run)
     desk.stock()
-    for row in sorted(ROWS, key=lambda row: row.document == EDITED):  # last: a source has been written for good then
+    for row in sorted(rows, key=lambda row: row.document == EDITED):  # last: a source has been written for good then
         desk.begin()
         _do(desk, row)
         yield _judge(row, desk.ask(row), desk.answer_of_an_empty_store)
