@@ -105,7 +105,7 @@ def unseal(data: bytes, kind: str, key: bytes, ident: bytes) -> Sealed:
     check_ending(data)
     magic, version, flags, body_bytes, zero, salt, _ = SEALED_HEADER.unpack_from(data)
     require(magic == b"kvprep\0" + kind.encode() and version == 1 and not any(zero), "header")
-    require(not flags or kind in "edn", "signed, though of a kind that never is")
+    require(not flags or kind in ("e", "d", "n"), "signed, though of a kind that never is")
     require(body_bytes <= 64 << 20 and SEALED_HEADER.size + body_bytes + FOOTER_BYTES == len(data), "length")
     require(is_under(key, kind, data), "another key")
     header, body = data[: SEALED_HEADER.size], data[SEALED_HEADER.size : -FOOTER_BYTES]

@@ -175,6 +175,7 @@ class WrittenFiles(SealedFiles):
 
     def _write_state(self, state: NamespaceState) -> None:
         write_state(self._layout, self._keys, self._holder, state)
+        self._seen = state
         remembered.remember_state(
             self._layout.store_id,
             self._keys.incarnation,
