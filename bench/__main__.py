@@ -1,4 +1,4 @@
-"""`make bench`: measure everything, in ten minutes or so, and write it down after each part."""
+"""`make bench`: measure everything, in a quarter of an hour or so, and write it down after each part."""
 
 import argparse
 import sys

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import codec, ingest, lookup, plot, reading, start, warm
+from bench import codec, ingest, lookup, plot, reading, scale, start, warm
 from bench.corpus.files import corpus_folder, is_corpus
 from bench.environments import REPOSITORY
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
@@ -80,6 +80,13 @@ def _look_up(bench: Bench) -> Found:
     return {"targets": lookup.targets(found)}
 
 
+def _scale(bench: Bench) -> Found:
+    folder, store = bench.small
+    with Store.open(store) as opened:
+        blocks = scale.add_blocks(opened.namespace("default"))
+    return {"scale": {"blocks": blocks, "times": scale.measure(folder, store)}, "targets": {}}
+
+
 def _reading(_: Bench) -> Found:
     if not is_corpus(corpus := corpus_folder()):
         return {"targets": {}}
@@ -92,5 +99,6 @@ PARTS: dict[str, Callable[[Bench], Found]] = {
     "ingest": _ingest,
     "start": _start,
     "look-up": _look_up,
+    "scale": _scale,
     "reading": _reading,
 }

@@ -7,8 +7,11 @@ from statistics import median
 from typing import Any
 
 from bench import plot
+from bench.timing import ratio
 
 LATEST, PEERS, PLOT = "latest.json", "peers.json", "latest.svg"
+BARE = "import typer, list and stat the store's files"
+"""What the rows of a large store are compared with."""
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 TARGETS = {
@@ -83,6 +86,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         parts.append(_warm(warm))
     if start := results.get("start"):
         parts.append(table(["process", "median (lowest to highest)"], [[k, times(v)] for k, v in start.items()]))
+    if scale := results.get("scale"):
+        parts.append(_scale(scale))
     return "\n\n".join(parts) + "\n"
 
 
@@ -108,6 +113,12 @@ def _warm(warm: Mapping[str, Mapping[str, list[float]]]) -> str:
     measured = [(what, key) for what, key in WARM_ROWS if all(key in size for size in warm.values())]
     rows = [[what, *(times(size[key]) for size in warm.values())] for what, key in measured]
     return table(["bundled model, bfloat16, CPU", *(f"{int(n):,} tokens" for n in warm)], rows)
+
+
+def _scale(scale: Mapping[str, Any]) -> str:
+    bare = scale["times"][BARE]
+    rows = [[name, times(seconds), str(ratio(seconds, bare))] for name, seconds in scale["times"].items()]
+    return table([f"store with {scale['blocks']:,} rows of blocks", "median (lowest to highest)", "÷ the first"], rows)
 
 
 def times(seconds: list[float]) -> str:

@@ -25,7 +25,7 @@ for folder, _, names in os.walk(sys.argv[1]):
     for name in names:
         os.stat(os.path.join(folder, name))
 """
-_MAIN = "from kvprep.cli.main import main; main()"
+MAIN = "from kvprep.cli.main import main; main()"
 _SETTLE_S = 2.5
 """What was written less than two seconds ago is looked at again by the next ingest."""
 
@@ -64,20 +64,26 @@ def measure(folder: Path, store: Path, rounds: int = ROUNDS) -> dict[str, list[f
     watch = Stopwatch()
     commands = {
         "import typer, walk, stat": ["-c", _WALK, str(folder)],
-        "kvprep ingest, unchanged": ["-c", _MAIN, "ingest", str(folder), "--store", str(store), "--quiet"],
+        "kvprep ingest, unchanged": ["-c", MAIN, "ingest", str(folder), "--store", str(store), "--quiet"],
         "import typer": ["-c", "import typer"],
-        "kvprep --help": ["-c", _MAIN, "--help"],
+        "kvprep --help": ["-c", MAIN, "--help"],
         "python": ["-c", ""],
     }
-    for _ in range(4):  # as cron does: files made anew are read, then found unchanged, then a receipt counts
-        time.sleep(_SETTLE_S)
-        subprocess.run([sys.executable, *commands["kvprep ingest, unchanged"]], check=True, stdout=subprocess.DEVNULL)
+    settle(folder, store)
     for counted in range(-1, rounds):  # the first one warms the page cache and writes bytecode
         for name, arguments in commands.items():
             with watch.measure(name if counted >= 0 else "not counted"):
                 subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     del watch.seconds["not counted"]
     return dict(watch.seconds)
+
+
+def settle(folder: Path, store: Path) -> None:
+    """Ingest as cron does, until files made anew have been read, then found unchanged, and a receipt counts."""
+    command = [sys.executable, "-c", MAIN, "ingest", str(folder), "--store", str(store), "--quiet"]
+    for _ in range(4):
+        time.sleep(_SETTLE_S)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def loads_torch(folder: Path, store: Path) -> bool:

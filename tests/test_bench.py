@@ -14,7 +14,7 @@ import pytest
 
 from bench import ingest, plot, report
 from bench.peers import report as peers_report
-from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome
+from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome, Request, run_module
 from bench.peers.weights import write_bfloat16
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -136,6 +136,14 @@ def test_a_benchmark_that_is_told_to_end_leaves_no_process_and_no_folder(tmp_pat
     assert not Path((tmp_path / "workplace").read_text()).exists()
 
 
+def test_a_peer_that_a_signal_ends_names_the_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "falling.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    request = Request("", "", "", str(tmp_path), {}, 1, 1, 1)
+    failed = run_module(Path(sys.executable), "falling", request, tmp_path / "answers", 60)
+    assert failed == "ended by SIGKILL; ended without a word"
+
+
 def runs(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -216,3 +224,11 @@ def test_without_times_of_both_lines_no_plot_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "results" / report.PLOT).exists()
     with pytest.raises(KeyError):
         plot.draw({"256": {"prefill": [1.0]}})
+
+
+def test_the_large_store_has_its_table_with_ratios_to_the_bare_listing(tmp_path: Path) -> None:
+    scale = {"blocks": 1_000_000, "times": {report.BARE: [0.1, 0.1], "kvprep ls --json": [0.3, 0.3]}}
+    _, text = written({**RESULTS, "scale": scale}, tmp_path)
+    rows = rows_of(text)
+    assert rows["store with 1,000,000 rows of blocks"][2] == "÷ the first"
+    assert rows["kvprep ls --json"][2].startswith("3 ")

@@ -124,7 +124,7 @@ def run_module(python: Path, module: str, request: Asked, answers: Path, seconds
             return f"stopped after {seconds:.0f} s"
         finally:
             _end(child)
-    return "" if child.returncode == 0 else _last_line(log.read_text(errors="replace"))
+    return "" if child.returncode == 0 else _reason(child.returncode, log.read_text(errors="replace"))
 
 
 def _end(child: "subprocess.Popen[str]") -> None:
@@ -134,6 +134,14 @@ def _end(child: "subprocess.Popen[str]") -> None:
     except ProcessLookupError:
         pass
     child.wait()
+
+
+def _reason(code: int, said: str) -> str:
+    """Say what ended a child: a signal, as where memory runs out, comes without a word of its own."""
+    if code >= 0:
+        return _last_line(said)
+    names = {number.value: number.name for number in signal.Signals}
+    return f"ended by {names.get(-code, f'signal {-code}')}; {_last_line(said)}"
 
 
 def _last_line(text: str) -> str:
