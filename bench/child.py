@@ -39,6 +39,7 @@ def ingest_command(store: str, folder: str) -> dict[str, Any]:
     from kvprep.cli.main import main
 
     sys.argv = ["kvprep", "ingest", folder, "--store", store, "--quiet"]
+    code: object = 0  # where a receipt answers, it returns
     try:
         main()
     except SystemExit as stop:
