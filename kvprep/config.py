@@ -14,6 +14,7 @@ FILE_NAME = "kvprep.toml"
 CODECS = ("none", "lossless", "auto")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
+_MAX_DIGITS = 40
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", re.I)
 
 
@@ -101,7 +102,7 @@ def parse_duration(text: str) -> float | None:
         return None
     if (match := _DURATION.fullmatch(text.strip().lower())) is None:
         raise ValueError(f"{text!r} is no duration; write 90s, 15m, 12h, 30d, 2w or none")
-    return float(match[1]) * _SECONDS[match[2]]
+    return _number(match[1]) * _SECONDS[match[2]]
 
 
 def parse_size(text: str) -> int:
@@ -109,7 +110,13 @@ def parse_size(text: str) -> int:
     if (match := _SIZE.fullmatch(text.strip())) is None:
         raise ValueError(f"{text!r} is no size; write 20GB or 512MiB")
     base = 1024 if match[3] else 1000
-    return int(float(match[1]) * base ** (" KMGT".index(match[2].upper()) if match[2] else 0))
+    return int(_number(match[1]) * base ** (" KMGT".index(match[2].upper()) if match[2] else 0))
+
+
+def _number(digits: str) -> float:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"has more than {_MAX_DIGITS} digits")
+    return float(digits)
 
 
 def _from_file(file: Path) -> Settings:
@@ -117,7 +124,7 @@ def _from_file(file: Path) -> Settings:
         table = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}", hint="Check --config.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: {error}", hint="Mend the file; `kvprep init` writes a commented one.") from error
     sections = {name: _SECTIONS[name](f"{file}: {name}", table.pop(name)) for name in _SECTIONS if name in table}
     top = _parsed(f"{file}: ", table, _TOP)
@@ -164,7 +171,7 @@ def _parsed(where: str, table: object, parsers: Mapping[str, Parser]) -> dict[st
             raise ConfigError(f"{where}{separator}{name}: no such setting", hint=f"One of {', '.join(parsers)}.")
         try:
             parsed[name] = parsers[name](value)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # RuntimeError: `~name/` of nobody
             raise ConfigError(f"{where}{separator}{name}: {error}") from error
     return parsed
 
@@ -176,7 +183,9 @@ def _text(value: Any) -> str:
 
 
 def _path(value: Any) -> Path:
-    return Path(_text(value)).expanduser()
+    if "\0" in _text(value):
+        raise ValueError("must be a path")
+    return Path(value).expanduser()
 
 
 def _flag(value: Any) -> bool:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from kvprep.errors import AuthenticationFailed, PolicyDenied, UntrustedWriter
+from kvprep.store.envelope import MALFORMED
 from kvprep.store.holder import Holder
 from kvprep.store.signing import CHARTER, PUBLIC_BYTES, Signer, check_signed, public_key
 from kvprep.types import NamespaceId
@@ -162,7 +163,7 @@ def _read(text: str, signature: bytes, admin_public: bytes, subject: str) -> Cha
         ) from error
     try:
         charter = replace(_from_facts(json.loads(text)), signature=signature)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (*MALFORMED, RecursionError) as error:
         raise AuthenticationFailed(f"{subject}: its charter makes no sense") from error
     if charter.text != text:
         raise AuthenticationFailed(f"{subject}: its charter makes no sense")

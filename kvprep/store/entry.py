@@ -10,7 +10,7 @@ import numpy as np
 
 from kvprep.errors import AuthenticationFailed
 from kvprep.hashing import keyed_id
-from kvprep.store.envelope import Sealed
+from kvprep.store.envelope import MALFORMED, Sealed
 from kvprep.types import (
     BlockHash,
     CacheShape,
@@ -169,7 +169,7 @@ def entry_from_sealed(sealed: Sealed, *, subject: str) -> EntryRecord:
             prompt=str(facts["prompt"]),
             token_ids=token_ids,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise AuthenticationFailed(f"{subject}: is no entry") from error
     if entry.num_tokens != facts["num_tokens"] or entry.block_size < 1:
         raise AuthenticationFailed(f"{subject}: token count differs")
@@ -212,7 +212,7 @@ def document_from_sealed(sealed: Sealed, *, subject: str) -> DocumentRecord:
             created_at=float(facts["created_at"]),
             text=sealed.tail.decode(),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise AuthenticationFailed(f"{subject}: is no document") from error
 
 

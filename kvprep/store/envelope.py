@@ -4,6 +4,7 @@ Source: docs/format.md, "Sealed file".
 """
 
 import json
+import os
 import secrets
 import struct
 from collections.abc import Collection
@@ -29,6 +30,8 @@ SIGNED = 1
 """The flag of a file that somebody signed."""
 UNSIGNED = bytes(SIGNATURE_BYTES)
 _FLAGS_AT = 12
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading facts ends in that are not such as kvprep writes; `1e999` is a number of JSON, but no whole one."""
 _UNSIGNED_KINDS = "kmpl"
 """Keys are vouched for by the secrets that open them."""
 
@@ -257,7 +260,8 @@ def parse_body(body: bytes, *, subject: str) -> Sealed:
 def read_limited(path: Path, *, subject: str, limit: int = MAX_BODY_BYTES + 4096) -> bytes:
     """Read a small file whole, after a look at its size."""
     with open(path, "rb") as file:
-        data = file.read(limit + 1)
+        # Python takes as much memory as is asked for, before it reads.
+        data = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(data) > limit:
         raise IntegrityError(f"{subject}: larger than any file of its kind may be")
     return data

@@ -86,7 +86,7 @@ def read_list(layout: Layout, access: MasterAccess) -> list[ListedKey]:
                 return [_from_facts(facts) for facts in opened.facts["keys"]]
     except FileNotFoundError:
         return []
-    except (IntegrityError, KeyError, TypeError, ValueError) as error:
+    except (IntegrityError, *envelope.MALFORMED) as error:
         raise WrongKey(f"{subject}: the list of keys is damaged", hint=RESTORE_KEYS) from error
     raise WrongKey(f"{subject}: the list of keys is sealed under another master key", hint=RESTORE_KEYS)
 

@@ -88,7 +88,7 @@ def open_namespace_keys(layout: Layout, masters: Sequence[bytes], ident: Namespa
                 return keys_from_facts(ident, opened.facts)
     except FileNotFoundError:
         return None
-    except (IntegrityError, KeyError, TypeError, ValueError) as error:
+    except (IntegrityError, *envelope.MALFORMED) as error:
         raise WrongKey(f"{subject}: the namespace's keys are damaged", hint=RESTORE_KEYS) from error
     raise WrongKey(
         f"{subject}: wrapped under another master key",

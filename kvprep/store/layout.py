@@ -108,7 +108,7 @@ def open_layout(root: Path) -> Layout:
         settings = tomllib.loads(config.read_text("utf-8"))
         version, store_id = int(settings["format"]), str(settings["id"])
         bytes.fromhex(store_id)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise IntegrityError(f"{config}: damaged", hint="Restore store.toml from a backup.") from error
     if version != FORMAT_VERSION:
         raise UnsupportedFormat(

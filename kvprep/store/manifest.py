@@ -12,7 +12,7 @@ from typing import Any
 from kvprep.errors import AuthenticationFailed
 from kvprep.hashing import block_ranges
 from kvprep.store.entry import shape_from_facts, shape_to_facts, tokens_from_bytes, tokens_to_bytes
-from kvprep.store.envelope import parse_body
+from kvprep.store.envelope import MALFORMED, parse_body
 from kvprep.types import BlockHash, CacheShape, Fingerprint, NamespaceId, Piece, PrefillCost, TokenIds
 
 CHUNK_BYTES = 256 << 10
@@ -78,6 +78,12 @@ def chunk_tokens_for(shape: CacheShape, block_size: int) -> int:
     """Choose how many tokens a chunk holds: as many whole blocks as fit 256 KiB, at least one."""
     row_bytes = max(max(s.key_dim, s.value_dim) for s in shape.layers) * shape.itemsize
     return max(1, CHUNK_BYTES // (row_bytes * block_size)) * block_size
+
+
+def count_chunks(manifest: Manifest) -> int:
+    """Tell how many chunks `chunks_of` would list: a manifest of few bytes may speak of any number of heads."""
+    groups = -(-manifest.num_tokens // manifest.chunk_tokens)
+    return groups * 2 * sum(shape.num_kv_heads for shape in manifest.shape.layers)
 
 
 def chunks_of(manifest: Manifest) -> list[Chunk]:
@@ -165,5 +171,5 @@ def manifest_from_bytes(body: bytes, *, subject: str) -> Manifest:
             stored_bytes=tuple(int(size) for size in facts.get("stored_bytes", ())),
             writer=bytes.fromhex(facts["writer"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise AuthenticationFailed(f"{subject}: manifest makes no sense") from error

@@ -8,6 +8,7 @@ noticed.
 
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -136,11 +137,30 @@ def _read() -> dict[str, Any]:
         memory = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise ConfigError(f"{path}: damaged", hint="Restore it, or remove it and run `kvprep verify`.") from error
-    if not isinstance(memory, dict):
-        raise ConfigError(f"{path}: damaged", hint="Restore it, or remove it and run `kvprep verify`.")
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(memory, dict) or not all(_makes_sense(store) for store in memory.values()):
+        raise _damaged(path)
     return memory
+
+
+def _makes_sense(store: object) -> bool:
+    """Tell whether this is what is remembered of a store."""
+    if not isinstance(store, dict) or not isinstance(store.get("path"), str):
+        return False
+    numbers = [store.get("generations"), store.get("charters", {})]
+    if not all(isinstance(seen, dict) and all(type(number) is int for number in seen.values()) for seen in numbers):
+        return False
+    audit = store.get("audit", {"seq": 0, "mac": ""})
+    return isinstance(audit, dict) and type(audit.get("seq")) is int and _is_hex(audit.get("mac"))
+
+
+def _is_hex(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch("(?:[0-9a-f]{2})*", text) is not None
+
+
+def _damaged(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: damaged", hint="Restore it, or remove it and run `kvprep verify`.")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -20,7 +20,7 @@ from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, Int
 from kvprep.hashing import block_hash, block_ranges, key_commitment
 from kvprep.store.crypto import TAG_BYTES, Cipher
 from kvprep.store.envelope import check_footer
-from kvprep.store.manifest import NO_CODEC, Chunk, chunks_of, manifest_from_bytes
+from kvprep.store.manifest import NO_CODEC, Chunk, chunks_of, count_chunks, manifest_from_bytes
 from kvprep.store.parallel import share_out
 from kvprep.store.segmentheader import (
     DIGEST,
@@ -100,13 +100,15 @@ class SegmentReader:
         raw, sealed = bytes(self._view[: HEADER.size]), bytes(self._view[HEADER.size : header.manifest_end])
         body = self._cipher.open(0, sealed, raw, subject=self.subject)
         self.manifest = manifest_from_bytes(body, subject=self.subject)
+        if count_chunks(self.manifest) != header.num_chunks:
+            raise AuthenticationFailed(f"{self.subject}: number of chunks differs from the header")
         try:
             self.chunks = chunks_of(self.manifest)
         except ValueError as error:
             raise AuthenticationFailed(f"{self.subject}: manifest makes no sense") from error
         self._root = blake3(raw + body).digest()
         self._offsets = chunk_offsets(header.manifest_end, (chunk.stored_bytes for chunk in self.chunks))
-        if len(self.chunks) != header.num_chunks or self._offsets[-1] != header.digests_at:
+        if self._offsets[-1] != header.digests_at:
             raise AuthenticationFailed(f"{self.subject}: chunk places differ from the header")
         if trusted is not None:
             self._check_writer(raw, sealed, trusted)

@@ -135,7 +135,7 @@ def _open_first(layout: Layout, kind: str, secret_of: Callable[[bytes], bytes], 
                 return _from_facts(bytes.fromhex(path.stem), opened.facts)
         except (WrongKey, FileNotFoundError):
             continue
-        except (IntegrityError, KeyError, TypeError, ValueError):
+        except (IntegrityError, *envelope.MALFORMED):
             damaged.append(subject)
     message = f"{layout.root}: no key slot opens with {what}"
     if damaged:

@@ -129,7 +129,7 @@ def _from_sealed(opened: envelope.Sealed, keys: NamespaceKeys, admin_public: byt
             {str(k): str(v) for k, v in facts["settings"].items()},
             dict(_tombstone(tail, at) for at in range(0, len(tail), _TOMBSTONE_BYTES)),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except envelope.MALFORMED as error:
         raise AuthenticationFailed(f"{subject}: is no namespace") from error
 
 
