@@ -101,10 +101,11 @@ def flipped_segment(path: Path, made: Put, trusted: frozenset[bytes] | None, bit
         for mended in (False, True) if bit < 8 * (len(flipper.data) - CHECKED) else (False,):
             flipper.flip(bit, mended=mended)
             tried, found = tried + 1, found + refuses(lambda: checked(path, made, trusted))
-            try:
-                wrong += loaded(path, made, trusted) != right
-            except StoreError:
-                refused += 1
+            if not mended:  # a load does not look at the checksum
+                try:
+                    wrong += loaded(path, made, trusted) != right
+                except StoreError:
+                    refused += 1
             flipper.flip(bit, mended=mended)
     assert loaded(path, made, trusted) == right
     return tried, found, refused, wrong
@@ -136,7 +137,7 @@ def test_every_flipped_bit_of_a_segment_is_found(
     else:
         counts = [flipped_segment(copies[0], made, trusted, ranges[0])]
     tried, found, refused, wrong = map(sum, zip(*counts, strict=True))
-    assert found == tried and wrong == 0 and refused > tried // 2
+    assert found == tried and wrong == 0 and refused > tried // 4
     figures("6", f"segment ({trust})", flips=tried, found=found, loads_of_other_bytes=wrong)
 
 
