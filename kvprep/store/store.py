@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import NoReturn
 
-from kvprep.errors import ConfigError, NotFound, StoreError, StoreNotFound
+from kvprep.errors import ConfigError, IntegrityError, NotFound, StoreError, StoreNotFound
 from kvprep.store import layout, remembered
 from kvprep.store.audit import Audit, Head, system_user
 from kvprep.store.auditcheck import AuditReport, check_audit
@@ -168,9 +168,16 @@ class Store:
         if opened is None or self._is_unborn(opened):
             return None
         remembered.refuse_shredded(self.layout.store_id, opened.incarnation, subject=f"namespace {opened.name}")
-        state = read_state(self.layout, opened, self.holder.admin_public)
-        self._check_remembered(opened, state)
+        try:
+            self._check_remembered(opened, self._read_state(opened))
+        except IntegrityError:
+            # Somebody may have written it after it was read here, and what is remembered be newer. He holds the lock.
+            with self.commit_lock():
+                self._check_remembered(opened, self._read_state(opened))
         return Namespace(self, opened)
+
+    def _read_state(self, opened: NamespaceKeys) -> NamespaceState:
+        return read_state(self.layout, opened, self.holder.admin_public)
 
     def _check_remembered(self, opened: NamespaceKeys, state: NamespaceState) -> None:
         store_id, incarnation = self.layout.store_id, opened.incarnation
@@ -209,6 +216,7 @@ class Store:
             opened = self.keyring.open_namespace(ident) or self.keyring.create(name)
             if not self.layout.file("namespaces", ident).exists():
                 write_state(self.layout, opened, self.holder, new_state(name, charter))
+                self.audit.record("create", "done", namespace=ident)
         return Namespace(self, opened)
 
     def commit_lock(self) -> AbstractContextManager[None]:
