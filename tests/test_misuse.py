@@ -130,11 +130,12 @@ def test_the_table_shows_every_row_what_was_served_wrong_in_bold_and_what_did_no
     document = tmp_path / "benchmarks.md"
     document.write_text(f"before\n{report.BEGIN}\n{report.END}\nafter\n")
     cells = [Cell("bare", "weights", WRONG, "3 of `4` | differ"), Cell("bare", "edited", REFUSED, "no")]
-    results = report.record(cells, {"bare": "1.0"}, {"bare": "stopped"})
-    report.write(results, tmp_path / "results", document)
+    report.write(report.record({"ours": "0"}, [Cell("ours", "weights", REFUSED, "no")]), tmp_path / "results", document)
+    for version in ("0.9", "1.0"):
+        report.write(report.record({"bare": version}, cells, "stopped"), tmp_path / "results", document)
     text = document.read_text()
-    assert "| swapped weights of the same shape | **served wrong** |" in text
-    assert "| source edited | refused |" in text and "| expired | not run |" in text
+    assert "| swapped weights of the same shape | **served wrong** | refused |" in text
+    assert "| source edited | refused | not run |" in text and "| bare | 1.0 |" in text and "0.9" not in text
     assert "| swapped weights of the same shape | bare | 3 of '4' \\| differ |" in text
     assert "bare ended early: stopped" in text and text.endswith("after\n")
-    assert json.loads((tmp_path / "results/misuse.json").read_text()) == results
+    assert len(json.loads((tmp_path / "results/misuse.json").read_text())["cells"]) == 3

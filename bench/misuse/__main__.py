@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bench.environments import REPOSITORY, Environment
 from bench.misuse import bare, material, ours, report
@@ -20,7 +21,8 @@ from kvprep.prefill.locate import locate
 from kvprep.prefill.models import ModelSpec, resolve
 from kvprep.progress import Silent
 
-_SECONDS = 240
+_SECONDS = 600
+"""For one module: a minute or two where nothing else runs."""
 
 
 @dataclass(frozen=True)
@@ -45,39 +47,36 @@ def _peers() -> list[_Peer]:
 
 
 def main() -> None:
-    """Fill the table and write it down, or print some columns of it."""
+    """Fill the columns, and write each down as soon as it is full."""
     peers = {peer.module: peer for peer in _peers()}
     parser = argparse.ArgumentParser(prog="python -m bench.misuse", description=__doc__)
-    parser.add_argument("--only", action="append", choices=["ours", *peers], help="print these columns alone")
-    only = parser.parse_args().only
-    chosen = [peer for name, peer in peers.items() if not only or name in only]
+    parser.add_argument("--only", action="append", choices=["ours", *peers], help="fill these alone, keep the others")
+    only = parser.parse_args().only or ["ours", *peers]
     with workplace() as folder:
-        results = _fill(chosen, folder, with_ours=not only or "ours" in only)
-    if only:
-        print(report.markdown(results))
-    else:
-        report.write(results, REPOSITORY / "bench/results", REPOSITORY / "docs/benchmarks.md")
+        desk = _Desk(folder)
+        for name in only:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            (own := folder / name).mkdir()
+            found = desk.run_peer(peers[name], own) if name in peers else desk.run_ours(own)
+            report.write(found, REPOSITORY / "bench/results", REPOSITORY / "docs/benchmarks.md")
 
 
-def _fill(peers: list[_Peer], folder: Path, *, with_ours: bool) -> dict[str, object]:
-    texts = material.texts()
-    models = material.models(resolve(ModelSpec(), Silent()).folder, folder / "models")
-    files = material.gguf(locate("", Silent()).path, folder)
-    prompts = material.prompts(models, texts)
-    versions, failed, cells = {}, {}, list[Cell]()
-    if with_ours:
-        versions[ours.COLUMN] = __version__
-        _begin(ours.COLUMN)
-        (own := folder / "ours").mkdir()
-        cells += ours.cells(models, texts, own)
-    for peer in peers:
-        versions |= peer.versions
-        _begin(peer.module)
-        (own := folder / peer.module).mkdir()
-        why = _run(peer, Request(models, files, prompts, str(own), os.cpu_count() or 1))
-        failed |= dict.fromkeys(peer.versions, why) if why else {}
-        cells += _answers(own / "answers")
-    return report.record(cells, versions, failed)
+class _Desk:
+    """What all columns are filled with."""
+
+    def __init__(self, folder: Path) -> None:
+        self._texts = material.texts()
+        self._models = material.models(resolve(ModelSpec(), Silent()).folder, folder / "models")
+        self._files = material.gguf(locate("", Silent()).path, folder)
+        self._prompts = material.prompts(self._models, self._texts)
+
+    def run_ours(self, folder: Path) -> dict[str, Any]:
+        return report.record({ours.COLUMN: __version__}, ours.cells(self._models, self._texts, folder))
+
+    def run_peer(self, peer: _Peer, folder: Path) -> dict[str, Any]:
+        request = Request(self._models, self._files, self._prompts, str(folder), os.cpu_count() or 1)
+        why = _run(peer, request)
+        return report.record(peer.versions, _answers(folder / "answers"), why)
 
 
 def _run(peer: _Peer, request: Request) -> str:
@@ -88,10 +87,6 @@ def _run(peer: _Peer, request: Request) -> str:
 def _answers(path: Path) -> Iterator[Cell]:
     lines = path.read_text().splitlines() if path.exists() else []
     return (Cell(**json.loads(line)) for line in lines)
-
-
-def _begin(name: str) -> None:
-    print(f"{name} …", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

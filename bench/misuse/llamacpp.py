@@ -16,11 +16,9 @@ from pathlib import Path
 
 from bench.misuse.rows import (
     DOCUMENT,
-    EDITED,
     EXPIRED,
     MISS,
     NO_NOTION,
-    OLDER,
     ORIGINAL,
     OTHER,
     REFUSED,
@@ -117,9 +115,7 @@ def _cell(desk: _Desk, row: Row, kept: dict[str, Path]) -> Cell:
     file, other = folder / "document", folder / "other"
     shutil.copy(kept[DOCUMENT], file)
     shutil.copy(kept[OTHER], other)
-    if row is OLDER:
-        desk.save(EDITED).replace(file)
-        shutil.copy(kept[DOCUMENT], file)
+    # A copy put back over a newer one is the older one: nothing beside the file says that there was a newer.
     damage(row, file, other)
     right, slot = desk.right(row), desk.slot(row.variant)
     if row is TRUNCATED and (died := _death(desk.request, file.name)):

@@ -1,7 +1,7 @@
 """The cells as JSON and as tables."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -11,35 +11,40 @@ from bench import report
 from bench.misuse.rows import ROWS, WRONG, Cell
 
 RESULTS = "misuse.json"
+_FIRST = "kvprep"
 BEGIN, END = "<!-- misuse: begin -->", "<!-- misuse: end -->"
 
 
-def record(cells: Sequence[Cell], versions: Mapping[str, str], failed: Mapping[str, str]) -> dict[str, Any]:
-    """Put everything down.
+def record(versions: Mapping[str, str], cells: Iterable[Cell], failed: str = "") -> dict[str, Any]:
+    """Put down what one run of a module found.
 
     Args:
-        cells: all that came to be.
         versions: by column.
-        failed: by column, why it ended before the last row.
+        cells: of these columns.
+        failed: why it ended before the last row; empty where it did not.
     """
+    facts = {"date": date.today().isoformat(), "failed": failed}
     return {
-        "date": date.today().isoformat(),
-        "versions": dict(versions),
-        "failed": dict(failed),
+        "columns": {column: {"version": version, **facts} for column, version in versions.items()},
         "cells": [asdict(cell) for cell in cells],
     }
 
 
-def write(results: Mapping[str, Any], folder: Path, document: Path) -> None:
-    """Write `misuse.json`, and put the tables between their marks in a document."""
+def write(found: Mapping[str, Any], folder: Path, document: Path) -> None:
+    """Put columns in the place of their former ones in `misuse.json`, and draw all of them between a document's marks."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RESULTS).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    file = folder / RESULTS
+    former = json.loads(file.read_text()) if file.exists() else {"columns": {}, "cells": []}
+    kept = [cell for cell in former["cells"] if cell["column"] not in found["columns"]]
+    results = {"columns": former["columns"] | found["columns"], "cells": kept + found["cells"]}
+    file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     report.put_between(document, BEGIN, END, markdown(results))
 
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Draw the table of outcomes, and the list of what was found in each cell."""
-    columns, found = list(results["versions"]), {(c["row"], c["column"]): c for c in results["cells"]}
+    columns = sorted(results["columns"], key=lambda column: (column != _FIRST, column))
+    found = {(cell["row"], cell["column"]): cell for cell in results["cells"]}
     outcomes = [[row.says, *(_outcome(found.get((row.name, column))) for column in columns)] for row in ROWS]
     details = [
         [row.says, column, cell["detail"]]
@@ -47,28 +52,24 @@ def markdown(results: Mapping[str, Any]) -> str:
         for column in columns
         if (cell := found.get((row.name, column)))
     ]
-    said = [f"Measured on {results['date']}. {_versions(results['versions'])}."]
-    said += [f"{column} ended early: {_plain(why)}" for column, why in results["failed"].items()]
-    return (
-        "\n\n".join(
-            [
-                *said,
-                report.table(["misuse", *columns], outcomes),
-                report.table(["misuse", "", "what was seen"], [[*names, _plain(detail)] for *names, detail in details]),
-            ]
-        )
-        + "\n"
+    about = [
+        [column, *(_plain(results["columns"][column][fact]) for fact in ("version", "date"))] for column in columns
+    ]
+    said = [
+        f"{column} ended early: {_plain(why)}" for column in columns if (why := results["columns"][column]["failed"])
+    ]
+    tables = (
+        report.table(["misuse", *columns], outcomes),
+        report.table(["misuse", "", "what was seen"], [[*names, _plain(detail)] for *names, detail in details]),
+        report.table(["", "version", "run on"], about),
     )
+    return "\n\n".join([*said, *tables]) + "\n"
 
 
 def _outcome(cell: Mapping[str, str] | None) -> str:
     if cell is None:
         return "not run"
     return f"**{WRONG}**" if cell["outcome"] == WRONG else cell["outcome"]
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{column}: {version}" for column, version in versions.items())
 
 
 def _plain(text: str) -> str:
