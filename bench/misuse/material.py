@@ -94,15 +94,15 @@ def _exchange_words(file: Path) -> None:
 
 def prompts(models: dict[str, str], written: dict[str, str]) -> dict[str, dict[str, str]]:
     """Write each document's prompt with each variant's own template, ready for a question."""
+    return {variant: _prompts(Path(folder), written) for variant, folder in models.items()}
+
+
+def _prompts(folder: Path, written: dict[str, str]) -> dict[str, str]:
     from transformers import AutoTokenizer
 
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    asked = {name: [{"role": "user", "content": text}] for name, text in written.items()}
     return {
-        variant: {name: _prompt(AutoTokenizer.from_pretrained(folder), text) for name, text in written.items()}
-        for variant, folder in models.items()
+        name: tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        for name, messages in asked.items()
     }
-
-
-def _prompt(tokenizer, text: str) -> str:  # type: ignore[no-untyped-def]
-    messages = [{"role": "user", "content": text}]
-    prompt: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return prompt

@@ -31,7 +31,7 @@ def record(versions: Mapping[str, str], cells: Iterable[Cell], failed: str = "")
 
 
 def write(found: Mapping[str, Any], folder: Path, document: Path) -> None:
-    """Put columns in the place of their former ones in `misuse.json`, and draw all of them between a document's marks."""
+    """Put columns in place of their former ones in `misuse.json`, and draw all of them between a document's marks."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / RESULTS
     former = json.loads(file.read_text()) if file.exists() else {"columns": {}, "cells": []}
@@ -52,12 +52,9 @@ def markdown(results: Mapping[str, Any]) -> str:
         for column in columns
         if (cell := found.get((row.name, column)))
     ]
-    about = [
-        [column, *(_plain(results["columns"][column][fact]) for fact in ("version", "date"))] for column in columns
-    ]
-    said = [
-        f"{column} ended early: {_plain(why)}" for column in columns if (why := results["columns"][column]["failed"])
-    ]
+    facts = {column: results["columns"][column] for column in columns}
+    about = [[column, _plain(fact["version"]), fact["date"]] for column, fact in facts.items()]
+    said = [f"{column} ended early: {_plain(fact['failed'])}" for column, fact in facts.items() if fact["failed"]]
     tables = (
         report.table(["misuse", *columns], outcomes),
         report.table(["misuse", "", "what was seen"], [[*names, _plain(detail)] for *names, detail in details]),
