@@ -2,6 +2,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 
 def test_documents_are_listed_with_tokens_model_and_state(json_of, stocked: Path, model: Path) -> None:
     documents = json_of("ls")["documents"]
@@ -43,6 +45,20 @@ def test_one_damaged_document_whose_source_changed_does_not_hide_the_others(
     damaged = min((store / "documents").glob("??/*.kvd"))
     os.truncate(damaged, damaged.stat().st_size - 1)
     assert sorted(d["state"] for d in json_of("ls")["documents"]) == ["corrupt", "fresh"]
+
+
+@pytest.mark.parametrize(("policy", "state"), [("aead", "fresh"), ("signed", "corrupt")])
+def test_a_document_whose_source_tells_that_it_is_unchanged_is_opened_only_for_its_signature(
+    run, json_of, sources: Path, store: Path, monkeypatch: pytest.MonkeyPatch, policy: str, state: str
+) -> None:
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 3_000_000_000)  # read long after they were written
+    run("init")
+    run("namespace", "trust", "default", "--policy", policy)
+    run("ingest", sources)
+    for path in (store / "documents").glob("??/*.kvd"):
+        os.truncate(path, path.stat().st_size - 1)
+    assert {d["state"] for d in json_of("ls")["documents"]} == {state}
 
 
 def test_another_namespace_shows_nothing_and_an_absent_one_is_an_error(run, json_of, stocked: Path) -> None:
