@@ -102,7 +102,7 @@ def _percentiles(values: Sequence[float]) -> Facts:
 def _file_sizes(store: Path) -> Iterator[int]:
     for kind in _KINDS:
         for folder, _, names in os.walk(store / kind):
-            yield from (file_size(Path(folder, name)) for name in names)
+            yield from (file_size(f"{folder}/{name}") for name in names)
 
 
 def _awaiting_shred(namespace: Namespace) -> Facts:

@@ -205,10 +205,10 @@ def unlink_durably(path: Path) -> bool:
     return True
 
 
-def file_size(path: Path) -> int:
+def file_size(path: Path | str) -> int:
     """Give the size of a file; 0 where it is gone."""
     try:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
     except FileNotFoundError:
         return 0
 
