@@ -208,6 +208,7 @@ def check_clean(place: Place) -> None:
         assert all(f.subject == "index.sqlite" and f.severity is Severity.INFO for f in findings), findings
     forget_index(place)
     with place.open() as store:
+        assert all(namespace.index.built for namespace in store.namespaces())
         findings = verify(store).findings
         assert not findings, findings
 

@@ -1,6 +1,5 @@
 """Killed before or after any step, an operation leaves the old or the new, and the next command needs no hand."""
 
-from collections import Counter as Tally
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,5 +27,4 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(
             check_between(place, operation)
             check_carried_on(place, operation)
     assert kills
-    kinds = {f"{kind}s".replace(" ", "_"): num for kind, num in sorted(Tally(done.kinds).items())}
-    figures("1", operation.name, points=len(done.kinds), kills=kills, **kinds)
+    figures("1", operation.name, points=len(done.kinds), kills=kills)
