@@ -130,6 +130,7 @@ class Assistant:
         except NotFound:
             if not exists(Path(name)):
                 raise
+            self._namespace.note("look-up", str(MissReason.ABSENT))
             return None, Miss(MissReason.ABSENT, "not in this namespace")
         path = Path(os.path.abspath(name)) if exists(Path(name)) else None
         return document, look_up(self._namespace, document, self._files.identity, self._template.tags, path=path)

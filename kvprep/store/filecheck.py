@@ -12,7 +12,7 @@ from pathlib import Path
 from kvprep.errors import StoreError, UntrustedWriter
 from kvprep.store import envelope, segmentheader
 from kvprep.store.database import entry_rows
-from kvprep.store.findings import COLLECT, REBUILD, REINGEST, REINGEST_SIGNED, RESTORE_KEYS, Level, Tally
+from kvprep.store.findings import COLLECT, REBUILD, REINGEST, REINGEST_SIGNED, RESIGN, RESTORE_KEYS, Level, Tally
 from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, file_size, is_left_behind
 from kvprep.store.lock import exclusive
 
@@ -136,7 +136,7 @@ def check_contents(layout: Layout, kind: str, path: Path, tally: Tally, writers:
     except FileNotFoundError:
         return  # removed while this looked on
     except UntrustedWriter as error:
-        tally.failed(subject, error, REINGEST_SIGNED)
+        tally.failed(subject, error, RESIGN if kind == "namespaces" else REINGEST_SIGNED)
     except (StoreError, OSError, ValueError) as error:  # ValueError: empty by now, which nothing of ours makes
         tally.failed(subject, error, REMEDIES[kind])
 

@@ -27,6 +27,19 @@ def test_a_question_leaves_who_looked_what_up_and_loaded_it(run, stocked: Path) 
     assert verbs[-1][0] == "open"  # this very command
 
 
+def test_a_question_about_a_document_that_is_not_stored_is_logged(run, stocked: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("Nothing of this is stored.")
+    run("ask", other, "How much?", "--max-new-tokens", 1)
+    last = shown(run)[-2]
+    assert (last["verb"], last["outcome"], last["namespace"]) == ("look-up", "absent", "default")
+
+
+def test_making_a_namespace_is_logged(run, stocked: Path) -> None:
+    run("namespace", "create", "invoices")
+    assert [(r["verb"], r["namespace"]) for r in shown(run)][-2] == ("create", "invoices")
+
+
 def test_no_word_of_a_document_and_no_path_is_in_the_log(run, stocked: Path, store: Path) -> None:
     run("ask", stocked / "lease.txt", "How much is the rent?", "--max-new-tokens", 1)
     written = (store / "audit.sqlite").read_bytes()

@@ -291,6 +291,9 @@ def test_whoever_cannot_read_can_tell_that_a_file_is_not_signed(ns: Namespace, s
         path.write_bytes(with_new_footer(bytes(data)))
     report = verify_sealed(store.layout, Level.CHECKSUM, writers=[b"w" * 32])
     assert errors(report) == {store.layout.relative(path): "is not signed" for path in signed_kinds}
+    remedies = {f.subject.split("/")[0]: f.remedy for f in report.findings if f.severity is Severity.ERROR}
+    assert "delete this file" in remedies["entries"]
+    assert "delete" not in remedies["namespaces"]  # with it the traces of what was removed would go
 
 
 def test_a_broken_audit_log_is_found(ns: Namespace, store: Store) -> None:
