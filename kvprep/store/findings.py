@@ -12,8 +12,8 @@ REINGEST_SIGNED = (
     "Name its writer with --writer if he may be trusted; else delete this file, and ingest its document again."
 )
 RESIGN = (
-    "Name its writer with --writer if he may be trusted; where a reader wrote it, `kvprep verify --rebuild-index` with a "
-    "writer's key signs it; else restore it from a backup."
+    "Name its writer with --writer if he may be trusted; where a reader wrote it, `kvprep verify --rebuild-index` "
+    "with a writer's key signs it; else restore it from a backup."
 )
 RESTORE_KEYS = "Restore the folder keys/ of the store from a backup."
 REBUILD = "Run `kvprep verify --rebuild-index`."
