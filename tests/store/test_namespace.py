@@ -35,9 +35,11 @@ from kvprep.errors import (
     UnsupportedFormat,
 )
 from kvprep.hashing import content_hash
+from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout
 from kvprep.store.namespace import Namespace
 from kvprep.store.remembered import memory_file
+from kvprep.store.state import NamespaceState
 from kvprep.store.store import Store, default_store_path, open_or_create
 from kvprep.types import Member, SourceRecord, TextFinding
 
@@ -360,3 +362,18 @@ def test_a_creation_cut_short_is_begun_again(tmp_path: Path, monkeypatch: pytest
 
 def _cut_short(_: Layout) -> None:
     raise StoreError("cut short")
+
+
+def test_a_namespace_that_is_written_while_it_is_opened_is_no_older_copy(ns: Namespace, store: Store) -> None:
+    made = put(ns)
+    meanwhile = [lambda: ns.remove([made.ident])]
+
+    class Slow(Store):
+        def _read_state(self, opened: NamespaceKeys) -> NamespaceState:
+            state = super()._read_state(opened)
+            while meanwhile:
+                meanwhile.pop()()
+            return state
+
+    with Slow.open(store.path) as opened:
+        assert opened.namespace("default").state().generation == ns.state().generation
