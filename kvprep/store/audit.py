@@ -51,7 +51,7 @@ class Record:
     namespace: bytes = b""
     """Its id; empty: the whole store."""
     subject: bytes = b""
-    """Id of an entry or document, content hash of what was looked up, or name of a slot; never text of a document."""
+    """Keyed id of an entry or document, or name of a slot; never text, nor a hash that would confirm a guessed text."""
     tokens: int = 0
     seq: int = 0
     """Its number, from 1."""
