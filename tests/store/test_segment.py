@@ -16,11 +16,12 @@ from kvprep.errors import (
     UntrustedWriter,
 )
 from kvprep.hashing import block_hashes, block_root
+from kvprep.store.crypto import Cipher
 from kvprep.store.envelope import FOOTER
-from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for, chunks_of
+from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for, chunks_of, manifest_to_bytes
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import SegmentReader
-from kvprep.store.segmentheader import check_segment_signature
+from kvprep.store.segmentheader import DIGEST, HEADER, align, check_segment_header, check_segment_signature
 from kvprep.store.signing import Signer
 from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
 
@@ -346,3 +347,67 @@ def test_a_signed_segment_with_a_codec_loads_and_is_checked_without_a_key(tmp_pa
     assert check_segment_signature(path.read_bytes(), [signer.public], path, subject="segment") == len(opened.chunks)
     with pytest.raises(UntrustedWriter):
         SegmentReader(path, sealed.data_key, subject="segment", trusted=[])
+
+
+def test_a_segment_that_begins_within_a_prefix_rounds_up_from_its_own_first_token(tmp_path: Path) -> None:
+    memory = Memory(TINY, 3 * BLOCK, seed=1)
+    sealed = seal_segment(manifest_of(70, TINY, first_block=1), ID_KEY, memory.place)
+    with reader(write(tmp_path, sealed), sealed) as opened:
+        ends = [BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1, 2 * BLOCK + 6]
+        assert [opened.chunk_end(end) for end in ends] == [2 * BLOCK, 2 * BLOCK, BLOCK + 70, BLOCK + 70]
+
+
+def test_nothing_hides_in_the_padding(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, _ = tiny
+    data = path.read_bytes()
+    with reader(path, sealed) as opened:
+        header = check_segment_header(data, len(data), path, subject="segment")
+        ends = [header.manifest_end]
+        for chunk, (size, _) in zip(
+            opened.chunks, DIGEST.iter_unpack(data[header.digests_at : header.digests_end]), strict=True
+        ):
+            assert size == chunk.stored_bytes + 16
+            ends.append(align(ends[-1]) + size)
+    places = [at for end in ends for at in (end, align(end) - 1) if end % 64]
+    assert len(places) > 6
+    for at in places:
+        with changed(path, with_new_footer(flipped(data, at, 0))), reader(path, sealed) as opened:
+            with pytest.raises(IntegrityError, match="^segment: padding is not zero$"):
+                opened.check()
+
+
+def test_block_hashes_that_are_not_those_of_the_tokens_are_found(tmp_path: Path) -> None:
+    memory, right = Memory(TINY, 70, seed=1), manifest_of(70, TINY)
+    wrong = replace(right, block_hashes=(right.block_hashes[1], right.block_hashes[1]))
+    sealed = seal_segment(wrong, ID_KEY, memory.place)
+    with reader(write(tmp_path, sealed), sealed) as opened:
+        with pytest.raises(HashMismatch, match="^segment: block hash differs$"):
+            opened.check()
+
+
+def test_a_changed_digest_is_named_by_its_chunk(tiny: tuple[Path, SealedSegment, Memory]) -> None:
+    path, sealed, _ = tiny
+    data = path.read_bytes()
+    at = check_segment_header(data, len(data), path, subject="segment").digests_at + DIGEST.size
+    with changed(path, with_new_footer(flipped(data, at + 9, 0))), reader(path, sealed) as opened:
+        with pytest.raises(HashMismatch, match="^segment: digest of chunk 1 differs$"):
+            opened.check()
+
+
+def test_heads_beyond_number_take_no_memory(tmp_path: Path) -> None:
+    memory, one_head = Memory(TINY, 70, seed=1), manifest_of(70, TINY)
+    sealed = seal_segment(one_head, ID_KEY, memory.place)
+    path = write(tmp_path, sealed)
+    data = path.read_bytes()
+    hostile = replace(one_head, shape=CacheShape((LayerShape(1 << 40, 2, 2),), "bfloat16"))
+    body = manifest_to_bytes(hostile)
+    fields = list(HEADER.unpack(data[: HEADER.size]))
+    moved = align(HEADER.size + len(body) + 16) - fields[8]
+    fields[3] = len(body) + 16
+    fields[8:11] = [fields[8] + moved, fields[9] + moved, len(data) + moved]
+    header = HEADER.pack(*fields)
+    start = header + Cipher(sealed.data_key).seal(0, body, header)
+    padded = start + bytes(fields[8] - len(start)) + data[fields[8] - moved :]
+    path.write_bytes(with_new_footer(padded))
+    with pytest.raises(AuthenticationFailed, match="^segment: number of chunks differs from the header$"):
+        reader(path, sealed)
