@@ -113,7 +113,7 @@ def test_random_kills_lose_nothing_that_was_acknowledged(
     running = {role: start(place, role, logs[role]) for role in range(len(ROLES))}
     try:
         for _ in range(KILLS[whole]):
-            time.sleep(rng.uniform(0.0, 0.3))
+            time.sleep(rng.uniform(0.0, 0.15))
             role = rng.randrange(len(ROLES))
             kill(running.pop(role))
             running[role] = start(place, role, logs[role])
