@@ -6,7 +6,6 @@ A row of the table is a line of `ROWS`; its tests lie in `tests/campaign/<file>`
 between the two marks of `docs/reliability.md`. To add a row: a line in `ROWS`, a test file, a call of `figures`.
 """
 
-import fcntl
 import json
 import os
 import tempfile
@@ -117,8 +116,6 @@ ROWS: dict[str, Row] = {
 def record(row: str, part: str, counts: Mapping[str, float]) -> None:
     """Keep what a part of a row found, and draw the table anew. Parts are kept by name; the last run counts."""
     with exclusive(_LOCK):  # rows may be run at the same time
-        with DOCUMENT.open() as locked:
-        fcntl.flock(locked, fcntl.LOCK_EX)  # several rows may be run at once
         found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         found.setdefault(row, {})[part] = dict(counts)
         RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
