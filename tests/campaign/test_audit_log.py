@@ -19,7 +19,7 @@ VERBS = ("open", "look-up", "load", "read", "write", "invalidate", "gc")
 def records(tmp_path: Path, whole: bool) -> list[Record]:
     """A log, as it is read back from its file."""
     with closing(Audit(tmp_path / "audit.sqlite", KEY, "ann/first key")) as log:
-        for number in range(120 if whole else 24):
+        for number in range(40 if whole else 24):
             namespace, subject = bytes([number % 5]) * 32, bytes([number]) * 32
             log.record(VERBS[number % len(VERBS)], "hit", namespace=namespace, subject=subject, tokens=number)
         return list(log.records())
