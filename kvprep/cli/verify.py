@@ -155,7 +155,7 @@ def _facts(report: VerifyReport) -> Facts:
 def _draw(facts: Facts) -> None:
     if facts["repaired"]:
         draw_repair(facts["repaired"])
-    checked = ", ".join(f"{count:,} {name}" for name, count in facts["checked"].items() if count)
+    checked = ", ".join(_counted(count, name) for name, count in facts["checked"].items() if count)
     if facts["findings"]:
         columns = ("severity", "subject", "problem", "remedy")
         render.table(columns, [tuple(finding[column] for column in columns) for finding in facts["findings"]])
@@ -163,3 +163,7 @@ def _draw(facts: Facts) -> None:
     passed_over = facts["passed_over"]
     if any(passed_over.values()):
         print(f"passed over: {passed_over['recent']:,} found sound lately, {passed_over['left']:,} left for later runs")
+
+
+def _counted(count: int, kind: str) -> str:
+    return render.counted(count, "entry" if kind == "entries" else kind.removesuffix("s"), kind)

@@ -17,7 +17,9 @@ def test_a_sound_store_is_sound_at_every_level(run, json_of, stocked: Path, leve
     facts = json_of("verify", "--level", level)
     assert facts["ok"] and facts["findings"] == []
     assert facts["checked"]["segments"] > 0
-    assert "sound at level" in run("verify", "--level", level).stdout
+    printed = run("verify", "--level", level).stdout
+    assert "sound at level" in printed
+    assert "1 namespace, 2 entries" in printed
 
 
 @pytest.mark.parametrize("level", LEVELS[1:])
