@@ -104,7 +104,11 @@ def open_passphrase_slot(layout: Layout, passphrase: str) -> Slot:
         WrongKey: no slot opens. A damaged slot is named, since then the passphrase may be the right one.
     """
     return _open_first(
-        layout, PASSPHRASE_SLOT, lambda salt: _stretched(passphrase, salt), "this passphrase", "Type it again."
+        layout,
+        PASSPHRASE_SLOT,
+        lambda salt: _stretched(passphrase, salt),
+        "this passphrase",
+        "Type it again, or mend the file that KVPREP_PASSPHRASE_FILE names.",
     )
 
 
