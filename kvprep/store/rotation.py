@@ -47,11 +47,12 @@ def rotate(store: Store, key_file: Path) -> Rotated:
     with store.commit_lock():
         secret = read_key_file(key_file)
         slot = open_slot(layout, secret)
+        before = slot.holder.slot  # of the key that is replaced; may stand in no list yet
         if not admin_access(slot).former:
             secret, slot = _begin(layout, slot, key_file)
         done = _finish(layout, slot, secret)
     store.audit.record("key rotate", "done", subject=slot.holder.slot)
-    return done
+    return replace(done, removed=tuple(key for key in done.removed if key.slot != before))
 
 
 def _begin(layout: Layout, slot: Slot, key_file: Path) -> tuple[bytes, Slot]:

@@ -167,3 +167,7 @@ def test_who_is_no_admin_is_denied(run, keys: Path, monkeypatch: pytest.MonkeyPa
     use(monkeypatch, keys / "limited")
     for line in (("add", "--file", keys / "x"), ("remove", "first key"), ("rotate",)):
         assert run("key", *line).exit_code == 13
+
+
+def test_a_first_rotation_does_not_call_its_own_former_key_removed(json_of, stocked: Path) -> None:
+    assert json_of("key rotate")["removed"] == []
