@@ -10,9 +10,9 @@ from kvprep.cli import render
 from kvprep.cli.options import NO_STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
+from kvprep.discover import discover, is_excluded
 from kvprep.documents.cage import Cage
 from kvprep.errors import SomeFailed
-from kvprep.discover import discover, is_excluded
 from kvprep.pipeline.reading import ReadSource, read_files
 from kvprep.types import Skipped, TextFinding
 
