@@ -66,6 +66,7 @@ def _text(cage: Cage, namespace: Namespace | None, name: str) -> str:
     record = namespace.document(find_document(namespace, name))
     if record is None:
         raise NotFound(f"{name}: its file is gone", hint="`kvprep verify` says more.")
+    namespace.note("read", "done", subject=namespace.document_id(record.content_hash))
     return record.text
 
 

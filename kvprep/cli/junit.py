@@ -41,7 +41,9 @@ def write_junit(path: Path, report: VerifyReport, seconds: float) -> None:
 
 def _counted(report: VerifyReport) -> Iterator[ElementTree.Element]:
     for kind, count in report.checked.items():
-        yield ElementTree.Element("testcase", {"name": f"{count} {kind} checked"})
+        case = ElementTree.Element("testcase", {"name": f"{kind} checked"})  # the same test in every run
+        ElementTree.SubElement(case, "system-out").text = str(count)
+        yield case
 
 
 def _case(finding: Finding) -> ElementTree.Element:

@@ -46,6 +46,14 @@ def test_no_word_of_a_document_and_no_path_is_in_the_log(run, stocked: Path, sto
     assert not any(word in written for word in (b"rent", b"lease", b"Mill Court", b".txt"))
 
 
+@pytest.mark.parametrize("option", ["--text", "--prompt"])
+def test_whoever_reads_a_stored_text_is_noted(run, stocked: Path, option: str) -> None:
+    run("show", stocked / "lease.txt", option)
+    assert [r["verb"] for r in shown(run)][-3:] == ["open", "read", "open"]
+    run("show", stocked / "lease.txt")
+    assert [r["verb"] for r in shown(run)][-2:] == ["open", "open"]
+
+
 def test_records_are_chosen_by_principal_and_time(run, stocked: Path) -> None:
     somebody = shown(run)[0]["principal"]
     assert shown(run, "--by", somebody)
