@@ -149,7 +149,7 @@ def entry_from_sealed(sealed: Sealed, *, subject: str) -> EntryRecord:
     """
     facts = sealed.facts
     try:
-        token_ids = tokens_from_bytes(sealed.tail)
+        token_ids, num_tokens = tokens_from_bytes(sealed.tail), int(facts["num_tokens"])
         entry = EntryRecord(
             document=ContentHash(bytes.fromhex(facts["document"])),
             model=ModelIdentity(
@@ -171,7 +171,7 @@ def entry_from_sealed(sealed: Sealed, *, subject: str) -> EntryRecord:
         )
     except MALFORMED as error:
         raise AuthenticationFailed(f"{subject}: is no entry") from error
-    if entry.num_tokens != facts["num_tokens"] or entry.block_size < 1:
+    if entry.num_tokens != num_tokens or entry.block_size < 1:
         raise AuthenticationFailed(f"{subject}: token count differs")
     return entry
 
