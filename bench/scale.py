@@ -36,7 +36,7 @@ def add_blocks(namespace: Namespace, blocks: int = BLOCKS_OF_AN_ENTRY) -> int:
             long = replace(
                 entry,
                 stretches=(replace(entry.stretches[0], first_block=0, last_block=blocks),),
-                token_ids=np.zeros(blocks * entry.block_size, dtype=np.uint32),
+                token_ids=np.zeros(blocks * entry.block_size - 1, dtype=np.uint32),  # most end within a block
             )
             hashes = [BlockHash(os.urandom(32)) for _ in range(blocks)]
             index.put_entry(ident, long, hashes, BlockHash(bytes(32)))
