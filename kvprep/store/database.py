@@ -44,13 +44,15 @@ def open_database(path: Path) -> sqlite_utils.Database:
 
 
 def entry_rows(path: Path) -> list[bytes]:
-    """Read the ids of all entries in an index that may be damaged, and change nothing.
+    """Read the ids of all entries in an index that may be damaged, and change nothing but what a kill left half done.
+
+    Read-only, SQLite could not take back a transaction that a killed process had begun, and would call it damage.
 
     Raises:
         StoreError: it is no index of this version.
     """
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as connection:
             check_schema(connection)
             return [bytes(row[0]) for row in connection.execute("SELECT id FROM entries")]
     except (sqlite3.DatabaseError, TypeError, ValueError) as error:
