@@ -23,7 +23,7 @@ from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, load, look_up, reason_of, replay
 from kvprep.sources import exists
-from kvprep.store.entry import DocumentRecord, EntryRecord
+from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.store.usage import Lookup
 from kvprep.types import ContentHash, MissReason, Prompt
@@ -227,7 +227,7 @@ class Assistant:
         return _Ready(content, prompt, buffer)
 
     def _current(self, name: Path, document: ContentHash | None) -> tuple[ContentHash, str]:
-        record = self._record_or_none(document)
+        record = self._namespace.document_or_none(self._namespace.document_id(document)) if document else None
         paths = [name] if exists(name) else [Path(s.path) for s in record.sources] if record else []
         for path in paths:
             if exists(path) and (read := read_one(self._cage, path)) is not None:
@@ -238,12 +238,6 @@ class Assistant:
                 hint="Check the path; `kvprep text` shows what a file holds.",
             )
         return record.content_hash, record.text
-
-    def _record_or_none(self, document: ContentHash | None) -> DocumentRecord | None:
-        try:
-            return self._namespace.document(document) if document else None
-        except IntegrityError:
-            return None
 
     def _count(self, report: AnswerReport) -> None:
         requested = report.tokens_reused + report.tokens_computed

@@ -117,10 +117,7 @@ class _Replay:
     def __init__(self, candidate: _Candidate, subject: str, engines: _Engines, tally: Tally) -> None:
         self._namespace, self._subject, self._tally = candidate.namespace, subject, tally
         self._engine = engines.of(candidate.files)
-        try:
-            self._entry = candidate.namespace.entry(candidate.entry)
-        except IntegrityError:
-            self._entry = None  # named by the level below
+        self._entry = candidate.namespace.entry_or_none(candidate.entry)  # damage is named by the level below
 
     def compare(self) -> None:
         """Note what differs."""

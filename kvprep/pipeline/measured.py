@@ -1,7 +1,5 @@
 """What a namespace has measured of a model: its prefills and its loads."""
 
-from kvprep.errors import IntegrityError
-from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.types import EntryId, Fingerprint
 
@@ -13,7 +11,7 @@ def measured_prefills(namespace: Namespace, model: Fingerprint) -> list[tuple[in
     """Give tokens and seconds of the newest prefills of a model, at most 100."""
     facts = [facts for facts in namespace.index.entries() if facts["fingerprint"] == model.hex()]
     newest = sorted(facts, key=lambda facts: facts["created_at"], reverse=True)[:_MOST_ENTRIES]
-    entries = (_entry(namespace, EntryId(facts["id"])) for facts in newest)
+    entries = (namespace.entry_or_none(EntryId(facts["id"])) for facts in newest)
     return [(entry.num_tokens, entry.cost.seconds) for entry in entries if entry is not None]
 
 
@@ -23,10 +21,3 @@ def measured_load_s(namespace: Namespace, model: Fingerprint) -> float | None:
     loads = [row for row in lookups if row["model"] == model.hex() and row["load_seconds"] > 0]
     tokens = sum(row["tokens_reused"] for row in loads)
     return sum(row["load_seconds"] for row in loads) / tokens if tokens else None
-
-
-def _entry(namespace: Namespace, ident: EntryId) -> EntryRecord | None:
-    try:
-        return namespace.entry(ident)
-    except IntegrityError:
-        return None

@@ -67,21 +67,16 @@ def refill(
 
 def _files(namespace: Namespace, lost: LostDocument) -> list[Path]:
     """Give the files to read again: unchanged ones, and all that are there where the text is gone as well."""
-    record = _record_or_none(namespace, lost)
+    record = namespace.document_or_none(namespace.document_id(lost.document))
     if record is not None:
         return [Path(s.file) for s in record.sources if is_unchanged(Path(s.path), s.state)]
     return [locate(Path(path))[0] for path in lost.sources if exists(Path(path))]
 
 
 def _text_without_entry(namespace: Namespace, lost: LostDocument) -> DocumentRecord | None:
-    return None if namespace.index.entries_of(lost.document) else _record_or_none(namespace, lost)
-
-
-def _record_or_none(namespace: Namespace, lost: LostDocument) -> DocumentRecord | None:
-    try:
-        return namespace.document(lost.document)
-    except IntegrityError:
+    if namespace.index.entries_of(lost.document):
         return None
+    return namespace.document_or_none(namespace.document_id(lost.document))
 
 
 def _as_found(record: DocumentRecord) -> DocumentGroup:

@@ -14,7 +14,7 @@ from kvprep.errors import IntegrityError
 from kvprep.sources import exists
 from kvprep.store.entry import DocumentRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash, DocumentId, EntryId
+from kvprep.types import ContentHash, EntryId
 
 
 class Versions:
@@ -27,7 +27,7 @@ class Versions:
     def shown_by(self, path: str) -> DocumentRecord | None:
         """Open the document that a source showed last; None where there is none, or it is damaged."""
         ident = self._namespace.index.document_of_path(path)
-        record = self._opened(ident) if ident else None
+        record = self._namespace.document_or_none(ident) if ident else None
         return record if record and any(source.path == path for source in record.sources) else None
 
     def previous(self, group: DocumentGroup) -> list[DocumentRecord]:
@@ -50,13 +50,7 @@ class Versions:
 
     def former(self, document: ContentHash) -> DocumentRecord | None:
         """Open a document; None where there is none, or it is damaged and must be written anew."""
-        return self._opened(self._namespace.document_id(document))
-
-    def _opened(self, ident: DocumentId) -> DocumentRecord | None:
-        try:
-            return self._namespace.document_by_id(ident)
-        except IntegrityError:
-            return None
+        return self._namespace.document_or_none(self._namespace.document_id(document))
 
     def supersede(self, group: DocumentGroup, record: DocumentRecord, previous: Sequence[DocumentRecord]) -> int:
         """Take the group's sources from the versions before `record`; return how many lost their last source.
@@ -97,7 +91,7 @@ class Versions:
     def shown_inside(self, file: str) -> list[DocumentRecord]:
         """Open the documents that a file, or anything inside it, showed last."""
         documents = self._namespace.index.documents_of_file(file)
-        return [record for ident in documents if (record := self._opened(ident))]
+        return [record for ident in documents if (record := self._namespace.document_or_none(ident))]
 
     def _without(self, record: DocumentRecord, paths: set[str]) -> bool:
         """Take sources from a document; tell whether it lost its last one, and its keys and values with it."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from kvprep.errors import IntegrityError
 from kvprep.store.entry import DocumentRecord, EntryRecord
 from kvprep.store.index import NamespaceIndex
 from kvprep.store.layout import Layout
@@ -73,7 +72,7 @@ def refresh(files: SealedFiles, index: NamespaceIndex, changed: Iterable[Path]) 
             else:
                 index.remove_document(DocumentId(ident))
                 documents.append(DocumentId(ident))
-        opened = (_document_or_none(files, ident) for ident in documents)
+        opened = (files.document_or_none(ident) for ident in documents)
         _put_documents(index, (document for document in opened if document is not None))
 
 
@@ -83,10 +82,3 @@ def _refresh_entry(files: SealedFiles, index: NamespaceIndex, ident: EntryId) ->
         index.remove_entry(ident)
     else:
         put_entry(files, index, ident, entry)
-
-
-def _document_or_none(files: SealedFiles, ident: DocumentId) -> DocumentRecord | None:
-    try:
-        return files.document_by_id(ident)
-    except IntegrityError:
-        return None

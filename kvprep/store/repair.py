@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from kvprep.errors import IntegrityError
 from kvprep.store.bytecheck import open_namespaces
 from kvprep.store.findings import Tally
 from kvprep.store.layout import Layout, unlink_durably
@@ -116,10 +115,7 @@ def _lost(
     document = ContentHash(bytes.fromhex(name))
     ident = namespace.document_id(document)
     sources = tuple(texts[ident]["sources"]) if ident in texts else ()
-    try:
-        record = None if ident in lost_texts else namespace.document_by_id(ident)
-    except IntegrityError:
-        record = None
+    record = None if ident in lost_texts else namespace.document_or_none(ident)
     if record is not None:
         sources = tuple(source.path for source in record.sources)
     return LostDocument(document, sources, record is not None)

@@ -205,6 +205,13 @@ class SealedFiles:
         if trusted is not None:
             envelope.check_writer(opened.data, opened.sealed, opened.ident, trusted, subject=opened.subject)
 
+    def document_or_none(self, ident: DocumentId) -> DocumentRecord | None:
+        """Open a document by its keyed id; None also where it is damaged."""
+        try:
+            return self.document_by_id(ident)
+        except IntegrityError:
+            return None
+
     def entry_or_none(self, ident: EntryId) -> EntryRecord | None:
         """Open an entry; None also where it is damaged."""
         try:
