@@ -24,6 +24,7 @@ FORMAT_VERSION = 1
 BLOCK_SIZE = 64
 CIPHER = "AES-256-GCM"
 FREE_SPACE = "Free some space, run `kvprep gc`, and run the command again: it carries on."
+_PIECE_BYTES = 1 << 20
 FOLDERS = ("keys", "namespaces", "entries", "documents", "segments", "locks", "tmp")
 
 README = """This folder is a kvprep store: an encrypted cache of transformer keys and values.
@@ -127,16 +128,34 @@ def write_durably(layout: Layout, target: Path, parts: "Iterable[Buffer]") -> No
     """
     with disk_errors(target):
         with _temporary(layout) as (file, temporary):
-            for part in parts:
-                view = memoryview(part).cast("B")
-                while view:
-                    view = view[file.write(view) :]
+            for piece in _in_even_pieces(parts):
+                while piece:
+                    piece = piece[file.write(piece) :]
             os.fsync(file.fileno())
             if not target.parent.is_dir():
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(target.parent.parent)
             os.replace(temporary, target)
         sync_folder(target.parent)
+
+
+def _in_even_pieces(parts: "Iterable[Buffer]") -> Iterator[memoryview]:
+    """Gather parts into pieces of one size; each is valid until the next one is asked for.
+
+    What is written in odd sizes lies in single pages of the system's cache, and to map those for reading costs a load a
+    quarter of its time.
+    """
+    area, used = memoryview(bytearray(_PIECE_BYTES)), 0
+    for part in parts:
+        rest = memoryview(part).cast("B")
+        while rest:
+            taken = min(len(rest), len(area) - used)
+            area[used : used + taken] = rest[:taken]
+            rest, used = rest[taken:], used + taken
+            if used == len(area):
+                yield area
+                used = 0
+    yield area[:used]
 
 
 @contextmanager
