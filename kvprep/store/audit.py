@@ -183,6 +183,33 @@ class Audit:
         except DAMAGED as error:
             raise self._error(error) from error
 
+    def holds(self, head: Head) -> bool:
+        """Tell whether the log still has the record that once was its last.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        if not head.seq:
+            return True
+        return self._ask("SELECT mac FROM records WHERE seq = ?", head.seq) == head.mac
+
+    def last_at(self, verb: str | None = None) -> float | None:
+        """Seconds since 1970 of the youngest record that is written, or the youngest with this verb; None without one.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        at_us = self._ask("SELECT max(at_us) FROM records WHERE ?1 IS NULL OR verb = ?1", verb)
+        return at_us / 1e6 if isinstance(at_us, int) else None
+
+    def _ask(self, sql: str, parameter: object) -> object:
+        try:
+            with self._lock:
+                row = self._database.execute(sql, (parameter,)).fetchone()
+        except DAMAGED as error:
+            raise self._error(error) from error
+        return row[0] if row else None
+
     def _record_of(self, row: tuple[Any, ...]) -> Record:
         # SQLite keeps whatever was put into a column, and a hand may have put anything.
         if [type(value) for value in row] != _TYPES:

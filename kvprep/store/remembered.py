@@ -51,6 +51,25 @@ def remember_state(store_id: str, namespace: bytes, *, generation: int, charter:
             seen[namespace.hex()] = max(number, seen.get(namespace.hex(), 0))
 
 
+def accept_state(store_id: str, namespace: bytes, *, generation: int, charter: int) -> None:
+    """Let a namespace's state count as its newest, also where a newer one was seen; not one that was shredded.
+
+    Args:
+        store_id, namespace, generation, charter: as for `remember_state`.
+    """
+    with _changing() as memory:
+        store = memory.setdefault(store_id, {"path": "", "generations": {}})
+        if store["generations"].get(namespace.hex()) != _SHREDDED:
+            store["generations"][namespace.hex()] = generation
+            store.setdefault("charters", {})[namespace.hex()] = charter
+
+
+def forget_store(store_id: str) -> None:
+    """Forget a store that was made for a while and has been removed."""
+    with _changing() as memory:
+        memory.pop(store_id, None)
+
+
 def remember_shredded(store_id: str, namespace: bytes) -> None:
     """Remember that no copy of a namespace is to be opened again."""
     remember_state(store_id, namespace, generation=_SHREDDED, charter=0)
@@ -75,7 +94,7 @@ def check_state(store_id: str, namespace: bytes, *, generation: int, charter: in
     seen = last_generation(store_id, namespace)
     if generation < seen:
         raise older_copy(f"{subject}: generation {generation}, but {seen} was seen before")
-    version = _last(store_id, "charters", namespace)
+    version = last_charter(store_id, namespace)
     if charter < version:
         raise older_copy(f"{subject}: version {charter} of its charter, but {version} was seen before")
 
@@ -91,6 +110,11 @@ def refuse_shredded(store_id: str, namespace: bytes, *, subject: str) -> None:
             f"{subject}: was shredded, and not to the end, or a copy was put back",
             hint="`kvprep namespace shred` does the rest.",
         )
+
+
+def last_charter(store_id: str, namespace: bytes) -> int:
+    """The highest version of a namespace's charter that was seen here; 0 if it never was."""
+    return _last(store_id, "charters", namespace)
 
 
 def _last(store_id: str, kind: str, namespace: bytes) -> int:

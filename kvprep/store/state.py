@@ -111,7 +111,7 @@ def older_copy(what: str) -> IntegrityError:
     """Build the error for a namespace file that is older than one already seen."""
     return IntegrityError(
         f"{what}: an older copy was put back",
-        hint="Put the newest copy back, or remove this store and ingest again.",
+        hint="Put the newest copy back; after a restore on purpose, `kvprep doctor --accept-restore`.",
     )
 
 

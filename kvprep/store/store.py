@@ -234,8 +234,8 @@ class Store:
                 closing.callback(self._index.close)
             if self._usage is not None:
                 closing.callback(self._usage.close)
-            if self._audit is not None and (head := self._audit.close()) is not None:
-                remembered.remember_audit(self.layout.store_id, head)
+            if self._audit is not None:
+                _close_audit(self._audit, self.layout.store_id)
         self._index = self._usage = self._audit = None
 
     def __enter__(self) -> "Store":
@@ -249,6 +249,19 @@ class Store:
         except StoreError:
             if exc[0] is None:  # else what went wrong first says more, such as which disk is full
                 raise
+
+
+def _close_audit(audit: Audit, store_id: str) -> None:
+    """Remember how long the log has become, if it goes on from what was seen before.
+
+    Else a log that was cut short would have been forgotten as soon as it had grown longer again.
+    """
+    try:
+        goes_on = audit.holds(remembered.last_audit(store_id))
+    finally:
+        head = audit.close()
+    if goes_on and head is not None:
+        remembered.remember_audit(store_id, head)
 
 
 def no_namespace(name: str) -> NoReturn:
