@@ -1,5 +1,6 @@
 """Settings: kvprep.toml < environment < flags. Frozen, one record a subject, every wrong one named."""
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ CODECS = ("none", "lossless", "auto")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
 _MAX_DIGITS = 40
+MOST_PRICE = 1e9
+"""No price of anything is higher, in any currency."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", re.I)
 
 
@@ -62,6 +65,16 @@ class AskSection:
 
 
 @dataclass(frozen=True, slots=True)
+class PricesSection:
+    """What goes before the prices of the table."""
+
+    chosen: tuple[tuple[str, float | str], ...] = ()
+    """Prices by name, and `device`, `storage` and `tariff`, which choose from the table."""
+    table: Path | None = None
+    """A table in place of the packaged one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -76,6 +89,7 @@ class Settings:
     ingest: IngestSection = field(default_factory=IngestSection)
     ttl: TtlSection = field(default_factory=TtlSection)
     ask: AskSection = field(default_factory=AskSection)
+    prices: PricesSection = field(default_factory=PricesSection)
 
 
 Section = TypeVar("Section", ModelSettings, IngestSection, TtlSection, AskSection, Settings)
@@ -113,6 +127,18 @@ def parse_size(text: str) -> int:
     return int(_number(match[1]) * base ** (" KMGT".index(match[2].upper()) if match[2] else 0))
 
 
+def parse_price(text: str) -> tuple[str, float | str]:
+    """Read `device_hour=0.5` or `device=l4`: a name of the section [prices] and its value; ValueError otherwise."""
+    name, _, value = text.partition("=")
+    name, value = name.strip(), value.strip()
+    if name not in _CHOSEN:
+        raise ValueError(f"{name!r} is no price; one of {', '.join(_CHOSEN)}")
+    try:
+        return name, _CHOSEN[name](float(value) if _CHOSEN[name] is _price else value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
 def _number(digits: str) -> float:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"has more than {_MAX_DIGITS} digits")
@@ -134,7 +160,9 @@ def _from_file(file: Path) -> Settings:
     }
     settings = Settings(**placed, **sections)
     if settings.ingest.preamble:
-        return replace(settings, ingest=replace(settings.ingest, preamble=file.parent / settings.ingest.preamble))
+        settings = replace(settings, ingest=replace(settings.ingest, preamble=file.parent / settings.ingest.preamble))
+    if settings.prices.table:
+        settings = replace(settings, prices=replace(settings.prices, table=file.parent / settings.prices.table))
     return settings
 
 
@@ -220,6 +248,25 @@ def _duration(value: Any) -> float | None:
     return parse_duration(_text(value))
 
 
+def _price(value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not 0 <= value <= MOST_PRICE:
+        raise ValueError(f"must be a number from 0 to {MOST_PRICE:,.0f}")
+    return float(value)
+
+
+def _filled(value: Any) -> str:
+    if not _text(value):
+        raise ValueError("must not be empty")
+    return str(value)
+
+
+def _prices(where: str, table: object) -> PricesSection:
+    parsed = _parsed(where, table, {**_CHOSEN, "table": _path})
+    file = parsed.pop("table", None)
+    return PricesSection(tuple(parsed.items()), file)
+
+
 def _ttl(where: str, table: object) -> TtlSection:
     names = table if isinstance(table, dict) else {}
     parsed = _parsed(where, table, dict.fromkeys(names, _duration))
@@ -239,11 +286,16 @@ _INGEST: dict[str, Parser] = {
     "codec": _codec,
 }
 _ASK: dict[str, Parser] = {"max_new_tokens": _count}
+_CHOSEN: dict[str, Parser] = {
+    **dict.fromkeys(("device_hour", "storage_gb_month", "transfer_gb", "input_mtok", "cached_input_mtok"), _price),
+    **dict.fromkeys(("currency", "device", "storage", "tariff"), _filled),
+}
 _SECTIONS: dict[str, Callable[[str, object], Any]] = {
     "model": lambda where, table: ModelSettings(**_parsed(where, table, _MODEL)),
     "ingest": lambda where, table: IngestSection(**_parsed(where, table, _INGEST)),
     "ttl": _ttl,
     "ask": lambda where, table: AskSection(**_parsed(where, table, _ASK)),
+    "prices": _prices,
 }
 
 TEMPLATE = """\
@@ -276,4 +328,12 @@ TEMPLATE = """\
 
 [ask]
 # max_new_tokens = 128
+
+[prices]
+# device = "l4"                                 # cpu, a10g, l4, rtx4090, a100, h100; what this machine has without it
+# storage = "object"                            # nvme, block, object, object-remote, network; nvme without it
+# tariff = "gpt-5.4"                            # a hosted API's price for tokens, in place of the device's for seconds
+# device_hour = 0.12                            # or a price by itself: also storage_gb_month, transfer_gb, input_mtok,
+#                                               # cached_input_mtok, currency
+# table = "prices.toml"                         # a table of your own in place of the packaged one
 """

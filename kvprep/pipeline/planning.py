@@ -9,7 +9,8 @@ from pathlib import Path
 
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
-from kvprep.economics import break_even_reuses, fit_prefill
+from kvprep.economics.speed import fit_prefill
+from kvprep.economics.value import break_even_reuses
 from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.kinship import KnownText, NearDuplicates, TemplateSharing, near_duplicates, template_sharing

@@ -1,6 +1,6 @@
-"""What computing costs and when storing pays. Pure functions; seconds, bytes and tokens.
+"""How long prefills take, fitted to those that were measured.
 
-Source: docs/canonical-text.md, "Planning".
+Source: docs/economics.md, "Seconds of a prefill".
 """
 
 from collections.abc import Sequence
@@ -54,20 +54,3 @@ def _alone(relative: np.ndarray, part: int) -> tuple[float, PrefillSpeed]:
     value = float(column.sum() / (column @ column))
     error = float(((column * value - 1) ** 2).sum())
     return error, PrefillSpeed(value, 0.0) if part == 0 else PrefillSpeed(0.0, value)
-
-
-def break_even_reuses(*, prefill_s: float, load_s: float, store_s: float) -> float | None:
-    """Count the reuses after which storing has paid: store ÷ (prefill - load).
-
-    A reuse is a use after the first. The first one must compute in any case; each later one computes again, or loads.
-
-    Args:
-        prefill_s: seconds of computing.
-        load_s: seconds of loading instead.
-        store_s: seconds of sealing and writing, once.
-
-    Returns:
-        None where loading takes as long as computing: it never pays.
-    """
-    saved = prefill_s - load_s
-    return store_s / saved if saved > 0 else None

@@ -1,6 +1,6 @@
 import pytest
 
-from kvprep.economics import PrefillSpeed, break_even_reuses, fit_prefill
+from kvprep.economics.speed import PrefillSpeed, fit_prefill
 
 
 def test_a_speed_that_made_the_measurements_is_found_again() -> None:
@@ -30,8 +30,3 @@ def test_nothing_measured_says_nothing() -> None:
 def test_stretches_add_up_to_the_whole() -> None:
     speed = PrefillSpeed(1e-3, 1e-6)
     assert speed.seconds(0, 300) + speed.seconds(300, 1000) == pytest.approx(speed.seconds(0, 1000))
-
-
-def test_storing_pays_once_what_it_costs_is_saved() -> None:
-    assert break_even_reuses(prefill_s=10, load_s=2, store_s=4) == 0.5
-    assert break_even_reuses(prefill_s=2, load_s=2, store_s=4) is None
