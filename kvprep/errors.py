@@ -94,6 +94,10 @@ class ModelNotFound(ModelError):
     """No model is where the name points."""
 
 
+class ModelNotReady(ModelError):
+    """A model is to be downloaded or converted first, and the caller wants neither."""
+
+
 class TemplateVaries(ModelError):
     """The chat template gives no prefix that is the same for every question."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from kvprep.errors import ModelError
+from kvprep.errors import ModelError, ModelNotReady
 from kvprep.prefill.digests import FileDigests, digest_of_digests
 from kvprep.prefill.quiet import quiet_transformers
 from kvprep.prefill.shape import check_cuttable
@@ -34,12 +34,14 @@ _FOREIGN_ERRORS = (
 )
 
 
-def convert_gguf(path: Path, cache: Path, digests: FileDigests, progress: Progress) -> Path:
+def convert_gguf(path: Path, cache: Path, digests: FileDigests, progress: Progress, *, prepare: bool = True) -> Path:
     """Turn a GGUF file into a folder of safetensors in bfloat16, once.
 
     Args:
         path: the file, trusted no more than any other file.
         cache: the folder that keeps what was converted; written atomically, shared with other processes.
+        digests, progress: know the file's digest, and hear of the stages.
+        prepare: False converts nothing.
 
     Returns:
         A folder with config.json, model.safetensors and the tokenizer's files.
@@ -47,32 +49,42 @@ def convert_gguf(path: Path, cache: Path, digests: FileDigests, progress: Progre
     Raises:
         ModelError: no GGUF file, or an architecture that transformers cannot convert.
         UnsupportedCache: a layer kind that cannot be cut into blocks, seen before the weights are read.
+        ModelNotReady: it has not been converted, and is not to be.
     """
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise ModelError(f"{path}: not a GGUF file")
     name = digest_of_digests([("gguf", digests.digest(path, progress))])
-    return _once(cache, name, lambda folder: _write_gguf(path, folder, progress))
+    return _once(cache, name, lambda folder: _write_gguf(path, folder, progress), path if not prepare else None)
 
 
-def convert_tokenizer(folder: Path, cache: Path, digests: FileDigests, progress: Progress) -> Path:
+def convert_tokenizer(
+    folder: Path, cache: Path, digests: FileDigests, progress: Progress, *, prepare: bool = True
+) -> Path:
     """Give a folder without tokenizer.json one, in a folder of links that stands for it.
 
     Raises:
         ModelError: transformers finds no tokenizer that it could write as tokenizer.json.
+        ModelNotReady: it has none yet, and `prepare` is false.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     small = [path for path in files if not path.name.endswith(".safetensors")]
     named = [(path.name, digests.digest(path, progress)) for path in small]
     named += [(str(path.absolute()), "") for path in files]
-    return _once(cache, digest_of_digests(named), lambda target: _write_tokenizer(folder, files, target))
+    name = digest_of_digests(named)
+    return _once(cache, name, lambda target: _write_tokenizer(folder, files, target), folder if not prepare else None)
 
 
-def _once(cache: Path, name: str, write: Callable[[Path], None]) -> Path:
-    """Let `write` fill a folder of this name, unless it is there; a kill leaves nothing that looks finished."""
+def _once(cache: Path, name: str, write: Callable[[Path], None], refused: Path | None) -> Path:
+    """Let `write` fill a folder of this name, unless it is there; a kill leaves nothing that looks finished.
+
+    `refused`: what is not to be converted now.
+    """
     final = cache / blake3(name.encode() + _RECIPE).hexdigest(length=16)
     if final.is_dir():
         return final
+    if refused is not None:
+        raise ModelNotReady(f"{refused}: not converted yet", hint="The first ingest converts it, once.")
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / f"{final.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -24,6 +24,21 @@ def load_model(files: ModelFiles) -> Any:
     return model
 
 
+def name_device(device: str) -> str:
+    """Give the name of a device as its driver calls it. Imports torch, which takes seconds.
+
+    Args:
+        device: `cpu`, `cuda` or `mps`.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    _check_device(device)
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else device
+
+
 def _check_device(device: str) -> None:
     import torch
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kvprep.errors import ModelError, ModelNotFound
+from kvprep.errors import ModelError, ModelNotFound, ModelNotReady
 from kvprep.prefill.shape import read_json
 from kvprep.progress import Progress
 
@@ -31,12 +31,13 @@ class Found:
     """What a person calls it."""
 
 
-def locate(name: str, progress: Progress) -> Found:
+def locate(name: str, progress: Progress, *, download: bool = True) -> Found:
     """Find a model by path, or else on the hub; the empty name and `bundled` are the bundled model.
 
     Raises:
         ModelNotFound: nothing there.
         ModelError: a file that is no GGUF file.
+        ModelNotReady: it would have to be downloaded, and `download` is false.
     """
     if name in BUNDLED_NAMES:
         return Found(_bundled(), Path(_BUNDLED_FILE).name.split(".")[0])
@@ -49,7 +50,7 @@ def locate(name: str, progress: Progress) -> Found:
         return Found(path, path.stem)
     if not _HUB_ID.fullmatch(name) or name.lower().endswith(".gguf"):
         raise ModelNotFound(f"{name}: no such folder or file", hint="Check the path given as --model.")
-    return Found(_from_hub(name, progress), name)
+    return Found(_from_hub(name, progress, download), name)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -114,7 +115,7 @@ def _shard_names(folder: Path) -> Iterator[str]:
         yield name
 
 
-def _from_hub(name: str, progress: Progress) -> Path:
+def _from_hub(name: str, progress: Progress, download: bool) -> Path:
     """Take a hub model from the hub's own cache, or download it there: never code, never pickles."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -129,6 +130,8 @@ def _from_hub(name: str, progress: Progress) -> Path:
             return folder
     except (LocalEntryNotFoundError, HFValidationError):
         pass  # not in the cache; the hub itself will tell what is wrong
+    if not download:
+        raise ModelNotReady(f"{name}: not downloaded yet", hint="The first ingest downloads it.")
     progress.start(STAGE, None, "bytes")
     try:
         return Path(snapshot_download(name, tqdm_class=_counting_bar(progress), **patterns))

@@ -63,7 +63,7 @@ class ModelFiles:
     adapter: Path | None = None
 
 
-def resolve(spec: ModelSpec, progress: Progress, *, cache: Path | None = None) -> ModelFiles:
+def resolve(spec: ModelSpec, progress: Progress, *, cache: Path | None = None, prepare: bool = True) -> ModelFiles:
     """Find a model, convert it if need be, and tell its identity.
 
     The first time, a GGUF file is converted and the weights are hashed; after that the digests are remembered by
@@ -73,18 +73,20 @@ def resolve(spec: ModelSpec, progress: Progress, *, cache: Path | None = None) -
         spec: the model, and how it is to be run.
         progress: hears of the stages `download`, `convert` and `digest`.
         cache: folder for what is converted and remembered; by default the user's cache folder.
+        prepare: False downloads and converts nothing.
 
     Raises:
         ModelNotFound: nothing is where the name points.
         ModelError: not safetensors, asks for code of its own, or damaged.
         UnsupportedCache: a layer kind that cannot be cut into blocks.
         ConfigError: no such device or dtype.
+        ModelNotReady: it is to be downloaded or converted first, and `prepare` is false.
     """
     cache = cache or platformdirs.user_cache_path("kvprep")
     digests = FileDigests(cache / "digests.json")
     device = _device(spec.device)
-    found = locate(spec.name, progress)
-    folder = _as_folder(found.path, cache / "models", digests, progress)
+    found = locate(spec.name, progress, download=prepare)
+    folder = _as_folder(found.path, cache / "models", digests, progress, prepare)
     config = check_folder(folder)
     check_cuttable(config, found.name)
     dtype = _dtype(spec.dtype, config, device)
@@ -133,14 +135,14 @@ def _described(config: Config, dtype: str, device: str) -> dict[str, str]:
     }
 
 
-def _as_folder(path: Path, cache: Path, digests: FileDigests, progress: Progress) -> Path:
+def _as_folder(path: Path, cache: Path, digests: FileDigests, progress: Progress, prepare: bool) -> Path:
     if path.is_file():
-        return convert_gguf(path, cache, digests, progress)
+        return convert_gguf(path, cache, digests, progress, prepare=prepare)
     if (path / "tokenizer.json").is_file():
         return path
     check_folder(path)  # before transformers reads anything in it
     weight_files(path)
-    return convert_tokenizer(path, cache, digests, progress)
+    return convert_tokenizer(path, cache, digests, progress, prepare=prepare)
 
 
 def _small_files(folder: Path) -> list[Path]:

@@ -29,13 +29,22 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     return any(version[:2] == fixed[:2] and version >= fixed for fixed in WAL_SAFE[1:])
 
 
+def sqlite_version() -> str:
+    """Name the SQLite that is in use."""
+    return sqlite3.sqlite_version
+
+
+def journal_mode() -> str:
+    """Choose the journal that is safe here: a write-ahead log lets readers and writers not wait for one another."""
+    return "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
+
+
 def open_database(path: Path) -> sqlite_utils.Database:
     """Open a database file of the store with the journal that is safe here; made with mode 0600."""
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
     try:
-        connection.execute(f"PRAGMA journal_mode={journal}")
+        connection.execute(f"PRAGMA journal_mode={journal_mode()}")
         connection.execute("PRAGMA synchronous=NORMAL")
     except DAMAGED:
         connection.close()
