@@ -76,6 +76,21 @@ class EntryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Deferral:
+    """A document's keys and values are not to be computed yet, under one model."""
+
+    model: bytes
+    """Keyed id of the model with what shapes its tokens, as the index names it."""
+    at: float
+    """Since when."""
+    worth: int
+    """Reads within its time to live that the past must promise. 0: gc removed them as not worth their rent; they are
+    computed again once the document was asked for since."""
+    ttl_seconds: float | None
+    """How long they live once they are computed."""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRecord:
     """One canonical text with its sources and its place in their history."""
 
@@ -91,6 +106,8 @@ class DocumentRecord:
     version: int
     created_at: float
     text: str = field(repr=False)
+    deferred: tuple[Deferral, ...] = ()
+    """At most one for each model."""
 
     def with_source(self, source: SourceRecord) -> "DocumentRecord":
         """Add a source, or replace what is known of it."""
@@ -100,6 +117,19 @@ class DocumentRecord:
     def without_source(self, path: str) -> "DocumentRecord":
         """Forget a source."""
         return replace(self, sources=tuple(s for s in self.sources if s.path != path))
+
+    def deferral(self, model: bytes) -> Deferral | None:
+        """Give what defers the document under a model."""
+        return next((d for d in self.deferred if d.model == model), None)
+
+    def with_deferral(self, deferral: Deferral) -> "DocumentRecord":
+        """Defer it under a model, in place of what deferred it there before."""
+        others = self.without_deferral(deferral.model).deferred
+        return replace(self, deferred=tuple(sorted((*others, deferral), key=lambda d: d.model)))
+
+    def without_deferral(self, model: bytes) -> "DocumentRecord":
+        """Let nothing defer it under a model."""
+        return replace(self, deferred=tuple(d for d in self.deferred if d.model != model))
 
 
 def entry_id(id_key: bytes, document: ContentHash, last_block: BlockHash) -> EntryId:
@@ -189,6 +219,8 @@ def document_to_facts(document: DocumentRecord) -> tuple[dict[str, Any], bytes]:
         "version": document.version,
         "created_at": document.created_at,
     }
+    if document.deferred:
+        facts["deferred"] = [deferral_to_facts(d) for d in document.deferred]
     return facts, document.text.encode()
 
 
@@ -211,9 +243,21 @@ def document_from_sealed(sealed: Sealed, *, subject: str) -> DocumentRecord:
             version=int(facts["version"]),
             created_at=float(facts["created_at"]),
             text=sealed.tail.decode(),
+            deferred=tuple(deferral_from_facts(d) for d in facts.get("deferred", ())),
         )
     except MALFORMED as error:
         raise AuthenticationFailed(f"{subject}: is no document") from error
+
+
+def deferral_to_facts(deferral: Deferral) -> list[Any]:
+    """Write a deferral as JSON facts."""
+    return [deferral.model.hex(), deferral.at, deferral.worth, deferral.ttl_seconds]
+
+
+def deferral_from_facts(facts: list[Any]) -> Deferral:
+    """Read a deferral; ValueError or TypeError if it is none."""
+    model, at, worth, ttl = facts
+    return Deferral(bytes.fromhex(model), float(at), int(worth), None if ttl is None else float(ttl))
 
 
 def shape_to_facts(shape: CacheShape) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvprep.store.database import Index
-from kvprep.store.entry import DocumentRecord, EntryRecord
+from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord, deferral_from_facts, deferral_to_facts
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.rownames import RowNames
 from kvprep.types import (
@@ -38,9 +38,12 @@ class KnownSource:
     state: bytes | None
     """None: its times prove nothing."""
     reading: bytes
-    entry: EntryId
+    entry: EntryId | None
+    """None: nothing of it is computed."""
     document: DocumentId
     segments: tuple[SegmentId, ...]
+    deferral: Deferral | None = None
+    """Why nothing of it is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class NamespaceIndex(RowNames):
             numbers = "(SELECT number FROM segments WHERE namespace = ?)"
             for table in ("blocks", "tails", "stretches"):
                 self._index.run(f"DELETE FROM {table} WHERE segment IN {numbers}", ident)
-            for table in ("segments", "entries", "documents", "sources"):
+            for table in ("segments", "entries", "documents", "sources", "deferred"):
                 self._index.run(f"DELETE FROM {table} WHERE namespace = ?", ident)
             # Rows that hang in the air, as after an edit by hand, would be caught by the next segment of that number.
             for table in ("blocks", "tails", "stretches"):
@@ -104,6 +107,7 @@ class NamespaceIndex(RowNames):
             "hides_text": any(s.hides_text for s in document.sources),
             "documents_inside": {s.path: s.documents_inside for s in document.sources if s.documents_inside},
             "rows": [[None if cell is None else cell.hex() for cell in self._source_row(s)] for s in document.sources],
+            "deferred": [deferral_to_facts(d) for d in document.deferred],
         }
         sealed = self._seal(ident, facts)
         self._index.run("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (ident, self._keys.ident, sealed))
@@ -111,6 +115,9 @@ class NamespaceIndex(RowNames):
         for source in document.sources:
             row = (self._keys.ident, *self._source_row(source), ident)
             self._index.run("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._index.run("DELETE FROM deferred WHERE document = ?", (ident,))
+        for deferral in document.deferred:
+            self._index.run("INSERT INTO deferred VALUES (?, ?, ?)", (ident, deferral.model, self._keys.ident))
 
     def _source_row(self, source: SourceRecord) -> tuple[bytes | None, ...]:
         reading = self.reading_id(
@@ -185,6 +192,7 @@ class NamespaceIndex(RowNames):
         """Remove a document and its sources; inside a transaction."""
         self._index.run("DELETE FROM documents WHERE id = ?", (ident,))
         self._index.run("DELETE FROM sources WHERE namespace = ? AND document = ?", (self._keys.ident, ident))
+        self._index.run("DELETE FROM deferred WHERE document = ?", (ident,))
 
     def documents(self) -> list[dict[str, Any]]:
         """Facts of every document, as put; rows that do not open are left out."""
@@ -223,6 +231,21 @@ class NamespaceIndex(RowNames):
                 path, file, state, reading, EntryId(entry), DocumentId(document), tuple(segments.get(entry, ()))
             )
             for path, file, state, reading, entry, document in rows
+        ]
+
+    def deferred_sources(self, model: bytes) -> list[KnownSource]:
+        """Sources whose document is deferred under `model`."""
+        rows = self._index.run(
+            "SELECT s.path, s.file, s.state, s.reading, s.document, d.id, d.sealed"
+            " FROM sources s JOIN deferred f ON f.document = s.document JOIN documents d ON d.id = s.document"
+            " WHERE s.namespace = ? AND f.model = ?",
+            (self._keys.ident, model),
+        )
+        opened = ((row, self._unseal(row[5], row[6])) for row in rows)
+        return [
+            KnownSource(path, file, state, reading, None, DocumentId(document), (), _deferral(facts, model))
+            for (path, file, state, reading, document, *_), facts in opened
+            if facts is not None
         ]
 
     def next_expiry(self, since: float) -> float | None:
@@ -318,6 +341,7 @@ class NamespaceIndex(RowNames):
             "sources": set(
                 self._index.run("SELECT path, file, state, reading, document FROM sources WHERE namespace = ?", ident)
             ),
+            "deferred": set(self._index.run("SELECT document, model FROM deferred WHERE namespace = ?", ident)),
             "stretches": set(
                 self._index.run(
                     "SELECT g.id, e.id, s.last_block FROM stretches s JOIN segments g ON g.number = s.segment"
@@ -340,3 +364,8 @@ class NamespaceIndex(RowNames):
                 )
             ),
         }
+
+
+def _deferral(facts: dict[str, Any], model: bytes) -> Deferral | None:
+    found = (deferral_from_facts(deferral) for deferral in facts["deferred"])
+    return next((deferral for deferral in found if deferral.model == model), None)

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 TABLES = """
 CREATE TABLE namespaces (
@@ -18,6 +18,10 @@ CREATE TABLE sources (
 ) WITHOUT ROWID;
 CREATE INDEX sources_file ON sources (file);
 CREATE INDEX sources_document ON sources (document);
+CREATE TABLE deferred (
+    document BLOB NOT NULL, model BLOB NOT NULL, namespace BLOB NOT NULL,
+    PRIMARY KEY (document, model)
+) WITHOUT ROWID;
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, namespace BLOB NOT NULL, document BLOB NOT NULL,
     model BLOB NOT NULL, expires_at REAL, sealed BLOB NOT NULL

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kvprep.store import rebuild, remembered
 from kvprep.store.charter import Charter, sign_charter
 from kvprep.store.database import Index
-from kvprep.store.entry import DocumentRecord, EntryRecord, StretchRef
+from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord, StretchRef
 from kvprep.store.index import NamespaceIndex, Snapshot
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import unlink_durably
@@ -91,13 +91,32 @@ class Namespace(WrittenFiles):
             with index.transaction():
                 index.put_document(document)
 
+    def defer(self, document: ContentHash, deferral: Deferral) -> bool:
+        """Note that a document is not to be computed under a model for now; tell whether it is there to be noted of.
+
+        Whoever removes an entry that is not worth its rent notes it first: a kill in between leaves an entry that
+        serves, and a note that nobody asks while it does.
+        """
+        index = self.index
+        with self._store.commit_lock():
+            self.writable_state()
+            record = self.document_or_none(self.document_id(document))
+            if record is None:
+                return False
+            record = record.with_deferral(deferral)
+            self._write_document(record)
+            with index.transaction():
+                index.put_document(record)
+        return True
+
     def put(self, document: DocumentRecord, entry: EntryRecord) -> EntryId:
         """Write document and entry, in this order, and index them. The segments are on disk already.
 
-        When this returns the entry survives a power cut.
+        What is computed is deferred no more. When this returns the entry survives a power cut.
         """
         hashes = self.block_hashes(entry.model.fingerprint, entry.token_ids, entry.block_size)
         ident, index = self.entry_id(document.content_hash, hashes[-1]), self.index
+        document = document.without_deferral(index.model_id(entry.model.fingerprint, entry.tags))
         with self._store.commit_lock():
             entry = replace(entry, generation=self.writable_state().generation)
             self._write_document(document)

@@ -142,7 +142,9 @@ class SealedFiles:
 
     def has_files_of(self, known: KnownSource) -> bool:
         """Tell whether the files of a document that the index knows are there, without opening them."""
-        files = [("entries", known.entry), ("documents", known.document), *(("segments", s) for s in known.segments)]
+        files = [("documents", known.document), *(("segments", s) for s in known.segments)]
+        if known.entry is not None:
+            files.append(("entries", known.entry))
         return all(os.path.exists(self._layout.file_name(kind, ident)) for kind, ident in files)
 
     def open_segment(self, stretch: StretchRef, entry: EntryRecord) -> SegmentReader:
