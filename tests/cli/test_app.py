@@ -27,6 +27,7 @@ WITHOUT_MODEL = (
     "verify",
     "gc",
     "text lease.txt",
+    "doctor",
 )
 
 
