@@ -80,7 +80,8 @@ class Settings:
 
     store: Path | None = None
     """None: the user's own."""
-    namespace: str = "default"
+    namespace: str | None = None
+    """None: `default`; all that the key opens, where a command can look at several."""
     key_file: Path | None = None
     """None: the user's configuration folder."""
     passphrase_file: Path | None = None
@@ -90,6 +91,11 @@ class Settings:
     ttl: TtlSection = field(default_factory=TtlSection)
     ask: AskSection = field(default_factory=AskSection)
     prices: PricesSection = field(default_factory=PricesSection)
+
+    @property
+    def one_namespace(self) -> str:
+        """The namespace of a command that works in one."""
+        return self.namespace or "default"
 
 
 Section = TypeVar("Section", ModelSettings, IngestSection, TtlSection, AskSection, Settings)

@@ -22,7 +22,8 @@ def test_without_file_and_environment_there_are_defaults() -> None:
     settings = read_settings(None, {})
     assert settings == Settings()
     assert settings.ttl.default == 30 * DAY
-    assert settings.namespace == "default"
+    assert settings.namespace is None
+    assert settings.one_namespace == "default"
 
 
 def test_the_environment_goes_before_the_file_and_a_flag_before_both(write) -> None:

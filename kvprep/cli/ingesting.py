@@ -71,7 +71,7 @@ def _namespace(session: Session) -> Iterator[Namespace]:
     with store:
         if is_new:
             furnish(session, store)
-        yield store.namespace(session.settings.namespace, create=True)
+        yield store.namespace(session.settings.one_namespace, create=True)
 
 
 def report_facts(report: IngestReport) -> Facts:

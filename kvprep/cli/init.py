@@ -18,7 +18,7 @@ def init(session: Session) -> None:
     if (session.path / "store.toml").exists():
         raise ConfigError(f"{session.path}: is a store already", hint="Name a new folder with --store.")
     with Store.create(session.path, key_file=session.settings.key_file) as store:
-        store.namespace(session.settings.namespace, create=True)
+        store.namespace(session.settings.one_namespace, create=True)
         furnish(session, store)
         session.emit(
             "init",
@@ -27,6 +27,6 @@ def init(session: Session) -> None:
                 "store_id": store.layout.store_id,
                 "key_file": str(key_path(session, store)),
                 "settings": str(store.path / FILE_NAME),
-                "namespace": session.settings.namespace,
+                "namespace": session.settings.one_namespace,
             },
         )

@@ -52,7 +52,7 @@ class Session:
     def namespace(self) -> "Iterator[Namespace]":
         """Open the store and the namespace."""
         with self.store() as store:
-            yield store.namespace(self.settings.namespace)
+            yield store.namespace(self.settings.one_namespace)
 
     def cage(self, jobs: int | None = None) -> "Cage":
         """Prepare the reading processes. Enter it before the store is opened: they must not see its key."""

@@ -135,6 +135,8 @@ class NamespaceIndex(RowNames):
             "fingerprint": entry.model.fingerprint.hex(),
             "tokens": entry.num_tokens,
             "bytes": entry.kv_bytes,
+            "block_size": entry.block_size,
+            "prefill_seconds": entry.cost.seconds,
             "created_at": entry.created_at,
             "expires_at": entry.expires_at,
             "document_id": self.document_id(entry.document).hex(),
@@ -328,6 +330,15 @@ class NamespaceIndex(RowNames):
         )
         return [(BlockHash(h), int(n), EntryId(e)) for h, n, e in rows]
 
+    def stretches(self) -> list[tuple[bytes, bytes, int]]:
+        """List what entries need of segments: segment, entry, and the end of the blocks that it needs of it."""
+        rows = self._index.run(
+            "SELECT g.id, e.id, s.last_block FROM stretches s JOIN segments g ON g.number = s.segment"
+            " JOIN entries e ON e.number = s.entry WHERE g.namespace = ?",
+            (self._keys.ident,),
+        )
+        return [(segment, entry, last) for segment, entry, last in rows]
+
     def snapshot(self) -> Snapshot:
         """All rows in a form that is equal for equal content, for comparing an index with a rebuild."""
         ident = (self._keys.ident,)
@@ -342,13 +353,7 @@ class NamespaceIndex(RowNames):
                 self._index.run("SELECT path, file, state, reading, document FROM sources WHERE namespace = ?", ident)
             ),
             "deferred": set(self._index.run("SELECT document, model FROM deferred WHERE namespace = ?", ident)),
-            "stretches": set(
-                self._index.run(
-                    "SELECT g.id, e.id, s.last_block FROM stretches s JOIN segments g ON g.number = s.segment"
-                    " JOIN entries e ON e.number = s.entry WHERE g.namespace = ?",
-                    ident,
-                )
-            ),
+            "stretches": set(self.stretches()),
             "blocks": set(
                 self._index.run(
                     "SELECT b.hash, g.id, b.position FROM blocks b JOIN segments g ON g.number = b.segment"
