@@ -6,13 +6,17 @@ One Assistant loads its model once, and keeps the last document's buffer for the
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kvprep.documents.cage import Cage
-from kvprep.errors import EntryGone, IntegrityError, NotFound
+from kvprep.errors import EntryGone, IntegrityError, NotFound, StoreError
+from kvprep.pipeline.deferral import is_worth_now
+from kvprep.pipeline.fitting import ANSWER_ROOM_TOKENS
+from kvprep.pipeline.late import computed_late
 from kvprep.pipeline.model import load_engine as embedded_engine
 from kvprep.pipeline.model import remembered_spec
 from kvprep.pipeline.reading import read_one
@@ -40,6 +44,8 @@ class AnswerReport:
     reason: str = ""
     """Of a miss: a MissReason; `no-cache` where the cache was not to be used."""
     detail: str = ""
+    is_stored: bool = False
+    """Whether what was computed of a deferred document was stored, for the next question."""
     tokens_reused: int = 0
     tokens_computed: int = 0
     """Prompt tokens that went through the model for this answer, the question included."""
@@ -86,6 +92,7 @@ class Assistant:
         progress: Progress | None = None,
         *,
         load_engine: Callable[[ModelFiles], Engine] | None = None,
+        codec: str = "none",
     ) -> None:
         """Find the model; it is loaded at the first question.
 
@@ -95,12 +102,13 @@ class Assistant:
             model: None for what the namespace used last, else the bundled model.
             progress: hears what finding the model does.
             load_engine: the embedded engine by default.
+            codec: how a deferred document is stored once it is worth it.
         """
         known = namespace.state().settings
         self._namespace, self._cage = namespace, cage
         self._files = resolve(model or remembered_spec(known), progress or Silent())
         self._template = PromptTemplate.load(self._files.folder, preamble=known.get("preamble", ""))
-        self._load_engine = load_engine or embedded_engine
+        self._load_engine, self._codec = load_engine or embedded_engine, codec
         self._engine: Engine | None = None
 
     @property
@@ -138,12 +146,26 @@ class Assistant:
     def _generate(
         self, report: AnswerReport, name: str, question: str, max_new_tokens: int, use_cache: bool
     ) -> Iterator[str]:
+        with ExitStack() as storing:
+            yield from self._generated(report, name, question, max_new_tokens, use_cache, storing)
+            self._close(storing, report)
+        self._count(report)
+
+    def _generated(
+        self,
+        report: AnswerReport,
+        name: str,
+        question: str,
+        max_new_tokens: int,
+        use_cache: bool,
+        storing: ExitStack,
+    ) -> Iterator[str]:
         document, found = self.look_up(name)
         engine = self.engine
         began = time.perf_counter()
         ready = self._warm(report, found, max_new_tokens) if use_cache else self._replayed(report, found)
         if ready is None:
-            ready = self._cold(report, name, document)
+            ready = self._cold(report, name, document, storing if use_cache else None)
         tail = self._template.continuation(ready.prompt, question)
         report.tokens_computed += len(tail)
         token_ids: list[int] = []
@@ -163,7 +185,6 @@ class Assistant:
         report.answer = self._template.decode(token_ids)
         yield report.answer[len(shown) :]
         report.total_s = time.perf_counter() - began
-        self._count(report)
 
     def _warm(self, report: AnswerReport, found: Hit | Miss, room: int) -> _Ready | None:
         if isinstance(found, Miss):
@@ -216,15 +237,60 @@ class Assistant:
         report.tokens_computed = found.entry.num_tokens
         return _Ready(found.entry.document, prompt, buffer)
 
-    def _cold(self, report: AnswerReport, name: str, document: ContentHash | None) -> _Ready:
-        """Compute the document from its source as it is now; where that is gone, from its stored text."""
+    def _cold(self, report: AnswerReport, name: str, document: ContentHash | None, storing: ExitStack | None) -> _Ready:
+        """Compute the document from its source as it is now; where that is gone, from its stored text.
+
+        Args:
+            report: is told what it took.
+            name, document: what was asked for, and what it is known as.
+            storing: is given what stores a deferred document that is worth it now; None: nothing is to be stored.
+        """
         content, text = self._current(Path(name), document)
         prompt = self._template.render(text)
+        if storing is not None and (ready := self._late(report, content, prompt, storing)) is not None:
+            return ready
         num_tokens = len(prompt.token_ids)
         buffer = self.engine.new_buffer(num_tokens)
         cost = self.engine.prefill(buffer, prompt.token_ids, cut(0, num_tokens))
         report.prefill_s, report.tokens_computed = cost.seconds, num_tokens
         return _Ready(content, prompt, buffer)
+
+    def _late(self, report: AnswerReport, content: ContentHash, prompt: Prompt, storing: ExitStack) -> _Ready | None:
+        """Compute a deferred document that is worth it by now, so that it is stored; None: nothing is to be stored."""
+        namespace, tags = self._namespace, self._template.tags
+        record = namespace.document_or_none(namespace.document_id(content))
+        model = namespace.index.model_id(self._files.identity.fingerprint, tags)
+        deferral = record.deferral(model) if record else None
+        if record is None or deferral is None or not is_worth_now(namespace, record, deferral):
+            return None
+        try:
+            late = storing.enter_context(
+                computed_late(
+                    namespace,
+                    self._files,
+                    tags,
+                    self.engine,
+                    record,
+                    prompt,
+                    deferral,
+                    room=ANSWER_ROOM_TOKENS,
+                    codec=self._codec,
+                )
+            )
+        except StoreError as error:
+            report.detail = f"deferred, and not stored now: {error}"
+            return None
+        report.prefill_s, report.tokens_computed = late.tally.prefill_s, late.tally.tokens_computed
+        report.tokens_reused = len(prompt.token_ids) - late.tally.tokens_computed
+        report.is_stored = True
+        return _Ready(content, prompt, late.buffer)
+
+    def _close(self, storing: ExitStack, report: AnswerReport) -> None:
+        """End the storing of a deferred document. What goes wrong with it is told, and takes no answer away."""
+        try:
+            storing.close()
+        except StoreError as error:
+            report.is_stored, report.detail = False, f"deferred, and not stored now: {error}"
 
     def _current(self, name: Path, document: ContentHash | None) -> tuple[ContentHash, str]:
         record = self._namespace.document_or_none(self._namespace.document_id(document)) if document else None

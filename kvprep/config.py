@@ -44,6 +44,8 @@ class IngestSection:
     max_bytes: int | None = None
     """Budget for new keys and values; None: half of the free space."""
     refuse_hidden: bool = False
+    worth: int = 0
+    """Reads that past look-ups must promise a document before it is computed; 0: all are."""
     codec: str = "none"
     """How keys and values are stored: one of CODECS."""
 
@@ -234,6 +236,10 @@ def _count(value: Any) -> int:
     return value
 
 
+def _reads(value: Any) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _count(value)
+
+
 def _codec(value: Any) -> str:
     if value not in CODECS:
         raise ValueError(f"must be one of {', '.join(CODECS)}")
@@ -289,6 +295,7 @@ _INGEST: dict[str, Parser] = {
     "exclude": _globs,
     "max_bytes": _size,
     "refuse_hidden": _flag,
+    "worth": _reads,
     "codec": _codec,
 }
 _ASK: dict[str, Parser] = {"max_new_tokens": _count}
@@ -325,6 +332,7 @@ TEMPLATE = """\
 # exclude = ["drafts/*"]
 # max_bytes = "20GB"                            # budget for new keys and values; half of the free space without it
 # refuse_hidden = true                          # no documents that hide text from a human reader
+# worth = 2                                     # compute only what past look-ups promise so many reads
 # codec = "auto"                                # none, lossless (a third smaller, slower to load), auto (what loads
 #                                               # faster on this disk)
 

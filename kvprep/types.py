@@ -241,6 +241,8 @@ class Outcome(StrEnum):
     INGESTED = "ingested"
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
+    DEFERRED = "deferred"
+    """Known, and not computed: not worth it so far."""
     SKIPPED = "skipped"
     FAILED = "failed"
 

@@ -54,7 +54,8 @@ def ask(
     # The reader starts first: no process that opens a stranger's file has ever seen the key.
     with session.cage(jobs=1) as cage, session.namespace() as namespace:
         with session.progress() as progress:
-            assistant = Assistant(namespace, cage, session.model(namespace), progress)
+            codec = session.settings.ingest.codec
+            assistant = Assistant(namespace, cage, session.model(namespace), progress, codec=codec)
         for question in _asked(questions):
             if require_hit:
                 _require(assistant, name)
@@ -102,6 +103,7 @@ def _facts(report: AnswerReport) -> Facts:
             "result": report.result,
             "reason": report.reason,
             "detail": report.detail,
+            "stored": report.is_stored,
             "tokens_reused": report.tokens_reused,
             "tokens_computed": report.tokens_computed,
         },
@@ -122,6 +124,7 @@ def _explain(session: Session, report: AnswerReport) -> None:
         session.say(
             f"[{reason}] {report.tokens_computed:,} tokens computed, the document in "
             f"{render.seconds(report.prefill_s)}; first token after {first_token}"
+            + ("; stored for the next question" if report.is_stored else "")
         )
         return
     session.say(

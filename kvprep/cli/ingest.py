@@ -17,6 +17,7 @@ from kvprep.cli.ingest_options import (
     Paths,
     Preamble,
     RefuseHidden,
+    Worth,
     ingest_settings,
     with_ingest_flags,
 )
@@ -52,6 +53,7 @@ def ingest(
     ] = False,
     refuse_hidden: RefuseHidden = False,
     keep_drifted: KeepDrifted = False,
+    worth: Worth = None,
     strict: Annotated[bool, typer.Option("--strict", help="A document that fails is an error: exit 1.")] = False,
     wait: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Wait no longer for another ingest to end: exit 11.")
@@ -75,6 +77,7 @@ def ingest(
         exclude=exclude,
         max_bytes=max_bytes,
         refuse_hidden=refuse_hidden,
+        worth=worth,
     )
     session = replace(session, settings=replace(session.settings, ttl=_ttl(session.settings, ttl)))
     began = time.perf_counter()

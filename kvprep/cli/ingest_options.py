@@ -32,6 +32,15 @@ KeepDrifted = Annotated[
         help="After an upgrade: keep a stored text that the same file would now give with other blanks.",
     ),
 ]
+Worth = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Compute only what past look-ups promise N reads within its time to live; the rest when it is asked for."
+        "  [default: 0: all]",
+    ),
+]
 
 
 def with_ingest_flags(session: Session, *, max_bytes: str | None, refuse_hidden: bool, **flags: Any) -> Session:
@@ -59,6 +68,7 @@ def ingest_settings(session: Session, *, keep_drifted: bool) -> "IngestSettings"
         max_bytes=section.max_bytes,
         refuse_hidden=section.refuse_hidden,
         keep_drifted=keep_drifted,
+        worth=section.worth,
         codec=section.codec,
     )
 

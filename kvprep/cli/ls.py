@@ -27,7 +27,8 @@ def ls(
     """List what is stored.
 
     One line for each document and model. `fresh` may be used; `stale`: no source shows this text any more;
-    `expired`: its time to live is over. `hides text`: a source has text that nobody sees; `show --findings` says more.
+    `expired`: its time to live is over; `deferred`: known, and computed once it is worth that. `hides text`: a source
+    has text that nobody sees; `show --findings` says more.
     """
     with session.namespace() as namespace:
         documents = sorted(_documents(namespace, everything), key=lambda d: (d["title"].casefold(), d["document"]))
@@ -51,9 +52,11 @@ def _documents(namespace: Namespace, everything: bool) -> Iterator[Facts]:
         document = known.get(entry["document"])
         if document is not None:
             yield _facts(document, entry, _state(namespace, entry, document, closely=closely))
-    for ident, document in known.items():
-        if everything and ident not in stored:
-            yield _facts(document, {"tokens": 0, "bytes": 0, "model": "", "expires_at": None}, "absent")
+    for document in (document for ident, document in known.items() if ident not in stored):
+        is_deferred = bool(document["deferred"] and document["sources"])
+        if everything or is_deferred:
+            nothing = {"tokens": 0, "bytes": 0, "model": "", "expires_at": None}
+            yield _facts(document, nothing, "deferred" if is_deferred else "absent")
 
 
 def _state(namespace: Namespace, entry: Facts, document: Facts, *, closely: bool) -> str:

@@ -13,6 +13,7 @@ from kvprep.cli.ingest_options import (
     Paths,
     Preamble,
     RefuseHidden,
+    Worth,
     ingest_settings,
     with_ingest_flags,
 )
@@ -43,6 +44,7 @@ def plan(
     max_bytes: MaxBytes = None,
     refuse_hidden: RefuseHidden = False,
     keep_drifted: KeepDrifted = False,
+    worth: Worth = None,
 ) -> None:
     """Say what an ingest would do and cost.
 
@@ -61,6 +63,7 @@ def plan(
         exclude=exclude,
         max_bytes=max_bytes,
         refuse_hidden=refuse_hidden,
+        worth=worth,
     )
     settings = ingest_settings(session, keep_drifted=keep_drifted)
     with session.cage() as cage, ExitStack() as opened, session.progress() as progress:

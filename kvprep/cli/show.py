@@ -12,7 +12,7 @@ from kvprep.cli.session import Session
 from kvprep.cli.text import finding_facts
 from kvprep.errors import NotFound
 from kvprep.reuse import document_at, find_document
-from kvprep.store.entry import DocumentRecord, EntryRecord
+from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.types import ContentHash
 
@@ -135,6 +135,7 @@ def _facts(document: DocumentRecord, entries: list[EntryRecord]) -> Facts:
         "supersedes": [former.hex() for former in document.supersedes],
         "findings": [finding_facts(f) | {"source": s.path} for s in document.sources for f in s.findings],
         "entries": [_entry(entry) for entry in entries],
+        "deferred": [_deferral(deferral) for deferral in document.deferred],
     }
 
 
@@ -150,6 +151,14 @@ def _entry(entry: EntryRecord) -> Facts:
         "expires": timestamp(entry.expires_at),
         "prefill_seconds": entry.cost.seconds,
         "prefill_flops": entry.cost.flops,
+    }
+
+
+def _deferral(deferral: Deferral) -> Facts:
+    return {
+        "since": timestamp(deferral.at),
+        "by": "ingest" if deferral.worth else "gc",
+        "worth": deferral.worth,
     }
 
 
@@ -174,6 +183,8 @@ def _draw(facts: Facts) -> None:
         pairs[f"source {number}"] = source["path"]
         if source["container"]:
             pairs[f"inside {number}"] = source["container"]
+    for number, deferral in enumerate(facts["deferred"], 1):
+        pairs[f"deferred {number}"] = _explained(deferral)
     render.facts(pairs, title=facts["title"])
     _draw_family(facts["family"])
     columns = ("model", "dtype", "tokens", "size", "segments", "prefill took", "expires")
@@ -190,6 +201,15 @@ def _draw(facts: Facts) -> None:
         for e in facts["entries"]
     ]
     render.table(columns, rows, numbers=("tokens", "size", "segments", "prefill took"))
+
+
+def _explained(deferral: Facts) -> str:
+    if deferral["by"] == "gc":
+        return (
+            f"since {deferral['since']}: its keys and values were not worth their room; computed once it is asked for"
+        )
+    reads = render.counted(deferral["worth"], "read")
+    return f"since {deferral['since']}: computed once look-ups promise {reads} within its time to live"
 
 
 def _draw_family(family: list[Facts]) -> None:

@@ -66,6 +66,11 @@ class Computer:
     _buffer: KVBuffer | None = None
     _written: dict[tuple[int, int, int], tuple[StretchRef, PrefillCost]] = field(default_factory=dict)
 
+    @property
+    def buffer(self) -> KVBuffer | None:
+        """What the last document that had something to compute was computed in."""
+        return self._buffer
+
     def run(self, planned: PlannedDocument, job: Job, put: Callable[[EntryRecord, int], object]) -> None:
         """Compute one document's stretches; the writer then puts its entry, with the number of tokens computed."""
         tokens = job.prompt.token_ids

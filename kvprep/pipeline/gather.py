@@ -14,6 +14,7 @@ from kvprep.documents.cage import Cage, Reading
 from kvprep.documents.hidden import num_hidden
 from kvprep.documents.versions import beside_unread
 from kvprep.errors import HiddenText
+from kvprep.pipeline.deferral import Deferrals
 from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
 from kvprep.pipeline.report import IngestReport
@@ -80,9 +81,17 @@ class Gatherer:
         settings: IngestSettings,
         report: IngestReport,
         progress: Progress,
+        deferrals: Deferrals,
     ) -> "Gatherer":
         """Gather for a namespace: what it has under this model and these tags need not be read."""
-        known = KnownFiles(namespace, model, tags, refuse_hidden=settings.refuse_hidden, exclude=settings.exclude)
+        known = KnownFiles(
+            namespace,
+            model,
+            tags,
+            refuse_hidden=settings.refuse_hidden,
+            exclude=settings.exclude,
+            is_open=deferrals.is_open,
+        )
         return cls(settings, report, progress, known, Versions(namespace).shown_by)
 
     def gather(self, cage: Cage, paths: Sequence[Path]) -> Gathered:
@@ -100,7 +109,7 @@ class Gatherer:
     def _is_unchanged(self, path: Path) -> bool:
         sources = self._known.unchanged(path) if self._known else []
         for source in sources:
-            self._report.add(source, Outcome.UNCHANGED)
+            self._report.add(source.path, Outcome.DEFERRED if source.is_deferred else Outcome.UNCHANGED)
         return bool(sources)
 
     def _readings(

@@ -10,15 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvprep.codec import Lossless, measure_speeds, pays
 from kvprep.dedupe.exact import DocumentGroup
-from kvprep.discover import matches
 from kvprep.documents.cage import Cage
 from kvprep.errors import StoreFull
 from kvprep.pipeline.compute import Computer, Job
+from kvprep.pipeline.deferral import Deferrals, ttl_of
 from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.model import as_settings, load_engine, remembered_spec, remembered_tags, tags_as_settings
+from kvprep.pipeline.packing import codec_of
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
 from kvprep.pipeline.versions import Versions
@@ -28,8 +28,7 @@ from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
 from kvprep.progress import Progress, Silent
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
-from kvprep.store.entry import EntryRecord
-from kvprep.store.layout import disk_errors
+from kvprep.store.entry import Deferral, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.types import Prompt
 
@@ -107,6 +106,8 @@ class _Ingest:
         tags = tags_as_settings(self._tags, self._files)
         namespace.update_settings({**as_settings(spec), "preamble": preamble, **tags})
         self._versions = Versions(namespace)
+        model = namespace.index.model_id(self._files.identity.fingerprint, self._tags)
+        self._deferrals = Deferrals(namespace, model, settings)
         self._gathered = Gathered()
         self.report = IngestReport()
 
@@ -123,7 +124,9 @@ class _Ingest:
     def read(self, cage: Cage, paths: Sequence[Path]) -> None:
         """Read every source that has changed, and group the ones that show the same text."""
         model = self._files.identity.fingerprint
-        gatherer = Gatherer.into(self._namespace, model, self._tags, self._settings, self.report, self._progress)
+        gatherer = Gatherer.into(
+            self._namespace, model, self._tags, self._settings, self.report, self._progress, self._deferrals
+        )
         self._gathered = gatherer.gather(cage, paths)
 
     def take(self, groups: Sequence[DocumentGroup]) -> None:
@@ -164,7 +167,11 @@ class _Ingest:
     def _jobs(self) -> tuple[list[Job], list[DocumentGroup]]:
         jobs, groups = [], []
         for group, prompt in rendered(self._gathered.groups, self._prompt, self.report, self._progress):
-            if not self._adopt(group, prompt):
+            if self._adopt(group, prompt):
+                continue
+            if (deferral := self._deferrals.judge(group)) is not None:
+                self._defer(group, prompt, deferral)
+            else:
                 jobs.append(Job(group.document.content_hash, prompt, self._expiry(group), StoredPrefix(0)))
                 groups.append(group)
         return jobs, groups
@@ -189,10 +196,16 @@ class _Ingest:
         self.report.add_known(group, former, entry.num_tokens)
         return True
 
+    def _defer(self, group: DocumentGroup, prompt: Prompt, deferral: Deferral) -> None:
+        """Store a document without computing it."""
+        previous = self._versions.previous(group)
+        record = self._versions.record(group, previous).with_deferral(deferral)
+        self._namespace.put_document(record)
+        self.report.superseded += self._versions.supersede(group, record, previous)
+        self.report.add_deferred(group, len(prompt.token_ids))
+
     def _expiry(self, group: DocumentGroup) -> float | None:
-        path = group.sources[0].path
-        globs = ((glob, ttl) for glob, ttl in self._settings.ttl_globs if matches(path, (glob,)))
-        _, ttl = next(globs, ("", self._settings.ttl_seconds))
+        ttl = ttl_of(self._settings, group.sources[0].path)
         return None if ttl is None else time.time() + ttl
 
     def _check_budget(self, tokens: int) -> None:
@@ -215,7 +228,7 @@ class _Ingest:
         prefixes: StoredPrefixes,
     ) -> None:
         longest = max(len(job.prompt.token_ids) for job in jobs)
-        codec = self._codec() if engine is not None else None
+        codec = codec_of(self._settings.codec, self._namespace.store.path) if engine is not None else None
         with Writer() as writer:
             computer = Computer(
                 self._namespace,
@@ -236,14 +249,6 @@ class _Ingest:
         report.tokens_computed, report.stored_bytes = tally.tokens_computed, tally.stored_bytes
         report.kv_bytes = tally.tokens_computed * self._files.shape.token_bytes
         report.prefill_s, report.store_s = tally.prefill_s, tally.store_s
-
-    def _codec(self) -> Lossless | None:
-        if self._settings.codec == "auto":
-            folder = self._namespace.store.path
-            with disk_errors(folder):
-                speeds = measure_speeds(folder)
-            return Lossless() if pays(speeds) else None
-        return Lossless() if self._settings.codec == "lossless" else None
 
     def _putter(self, group: DocumentGroup) -> Callable[[EntryRecord, int], None]:
         def put(entry: EntryRecord, computed: int) -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -27,6 +27,14 @@ class Standing(StrEnum):
     """New, changed, or not all of it is stored."""
 
 
+class StoredSource(NamedTuple):
+    """A source that need not be read."""
+
+    path: str
+    is_deferred: bool
+    """Nothing of its document is computed, and nothing is to be now."""
+
+
 class _Found(NamedTuple):
     """What reading a source found, beside its text."""
 
@@ -45,6 +53,7 @@ class KnownFiles:
         *,
         refuse_hidden: bool,
         exclude: Sequence[str],
+        is_open: Callable[[KnownSource], bool] = lambda known: True,
     ) -> None:
         """Read what the index knows.
 
@@ -54,13 +63,17 @@ class KnownFiles:
             tags: what shapes its tokens.
             refuse_hidden: what hides text is to be read again, and then refused.
             exclude: globs of what is not to be there, inside of files too.
+            is_open: tells of a deferred source whether that must be judged again, and the file be read for it.
         """
         self._namespace, self._index, self._exclude = namespace, namespace.index, exclude
-        self._refuse_hidden = refuse_hidden
+        self._refuse_hidden, self._is_open = refuse_hidden, is_open
         self._by_path: dict[bytes, KnownSource] = {}
         self._by_file: dict[bytes, list[KnownSource]] = defaultdict(list)
-        for source in self._index.live_sources(self._index.model_id(model, tags), time.time()):
+        ident = self._index.model_id(model, tags)
+        # What is computed serves, whatever a deferral beside it says.
+        for source in (*self._index.deferred_sources(ident), *self._index.live_sources(ident, time.time())):
             self._by_path[source.path] = source
+        for source in self._by_path.values():
             self._by_file[source.file].append(source)
         names = current_canonicalisers()
         self._current = {
@@ -73,24 +86,29 @@ class KnownFiles:
         """Tell whether a file must be read: with a stat of it and of the store's files, and without opening any."""
         return self._looked_at(path)[0]
 
-    def unchanged(self, path: Path) -> list[str]:
-        """Give the paths of a file that is unchanged, and of what inside it is; none where the file must be read."""
-        standing, members = self._looked_at(path)
-        return [member_path(path, member) for member in members] if standing is Standing.UNCHANGED else []
+    def unchanged(self, path: Path) -> list[StoredSource]:
+        """Give a file that is unchanged, and what inside it is stored; nothing where the file must be read."""
+        standing, wanted = self._looked_at(path)
+        if standing is not Standing.UNCHANGED:
+            return []
+        return [
+            StoredSource(member_path(path, member), self._by_path[ident].entry is None)
+            for ident, member in wanted.items()
+        ]
 
-    def _looked_at(self, path: Path) -> tuple[Standing, Iterable[str]]:
-        """Tell how a file stands, and the paths within it of what should be stored of it."""
+    def _looked_at(self, path: Path) -> tuple[Standing, Mapping[bytes, str]]:
+        """Tell how a file stands, and what should be stored of it: by keyed ids, the paths within the file."""
         file = self._by_path.get(self._index.path_id(str(path)))
         if file is None:
-            return Standing.CHANGED, ()
+            return Standing.CHANGED, {}
         expected = self._expected(path, file)
         present = {known.path: known for known in self._by_file[file.path]}
         wanted = {ident: member for ident, member in expected.items() if not is_excluded(member, self._exclude)}
         # What is there and not expected was inside an older state of the file.
         if not wanted.keys() <= present.keys() <= expected.keys():
-            return Standing.CHANGED, ()
+            return Standing.CHANGED, {}
         sources = [present[ident] for ident in wanted]
-        return self._judged(sources) if self._are_stored(path, sources) else Standing.CHANGED, wanted.values()
+        return self._judged(sources) if self._are_stored(path, sources) else Standing.CHANGED, wanted
 
     def _expected(self, path: Path, file: KnownSource) -> dict[bytes, str]:
         """The file, and what should be inside it as a document of its own: by keyed ids, the paths within the file."""
@@ -105,8 +123,10 @@ class KnownFiles:
             return False
         return all(known.state == state and self._namespace.has_files_of(known) for known in sources)
 
-    def _judged(self, sources: Iterable[KnownSource]) -> Standing:
+    def _judged(self, sources: Sequence[KnownSource]) -> Standing:
         found = [self._current.get(known.reading) for known in sources]
+        if any(known.entry is None and self._is_open(known) for known in sources):
+            return Standing.CHANGED
         if self._refuse_hidden and any(reading and reading.hidden_text for reading in found):
             return Standing.CHANGED
         return Standing.OUTDATED if None in found else Standing.UNCHANGED

@@ -11,6 +11,7 @@ from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
 from kvprep.economics.speed import fit_prefill
 from kvprep.economics.value import break_even_reuses
+from kvprep.pipeline.deferral import Deferrals
 from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.kinship import KnownText, NearDuplicates, TemplateSharing, near_duplicates, template_sharing
@@ -99,6 +100,7 @@ class _Planner:
         self._template = PromptTemplate.load(self._files.folder, preamble=preamble)
         self._versions = Versions(namespace) if namespace else None
         self._prefixes = StoredPrefixes(namespace, self._files.identity, BLOCK_SIZE) if namespace else None
+        self._deferrals = self._deferrals_of(namespace) if namespace else None
         self._gathered = Gathered()
         self._prompts: dict[ContentHash, Prompt] = {}
         self._new: list[DocumentGroup] = []
@@ -111,14 +113,29 @@ class _Planner:
         self._gathered = self._gatherer().gather(cage, paths)
         for group, prompt in rendered(self._gathered.groups, self._prompt, report, self._progress):
             self._prompts[group.document.content_hash] = prompt
-            if not self._is_stored(group, prompt):
+            if self._is_stored(group, prompt):
+                continue
+            if self._is_deferred(group):
+                report.add_deferred(group, len(prompt.token_ids))
+            else:
                 self._new.append(group)
 
+    def _deferrals_of(self, namespace: Namespace) -> Deferrals:
+        model = namespace.index.model_id(self._files.identity.fingerprint, self._template.tags)
+        return Deferrals(namespace, model, self._settings)
+
+    def _is_deferred(self, group: DocumentGroup) -> bool:
+        if self._deferrals is None:  # nobody has asked for anything yet
+            return self._settings.worth > 0
+        return self._deferrals.judge(group) is not None
+
     def _gatherer(self) -> Gatherer:
-        if self._namespace is None:
+        if self._namespace is None or self._deferrals is None:
             return Gatherer(self._settings, self.made.report, self._progress)
         model, tags = self._files.identity.fingerprint, self._template.tags
-        return Gatherer.into(self._namespace, model, tags, self._settings, self.made.report, self._progress)
+        return Gatherer.into(
+            self._namespace, model, tags, self._settings, self.made.report, self._progress, self._deferrals
+        )
 
     def _prompt(self, text: str) -> Prompt:
         return fitting_prompt(self._template, self._files, text)

@@ -40,6 +40,7 @@ class IngestReport:
             "ingested": by.count(Outcome.INGESTED),
             "unchanged": by.count(Outcome.UNCHANGED),
             "duplicates": by.count(Outcome.DUPLICATE),
+            "deferred": by.count(Outcome.DEFERRED),
             "skipped": by.count(Outcome.SKIPPED),
             "failed": by.count(Outcome.FAILED),
             "superseded": self.superseded,
@@ -70,6 +71,11 @@ class IngestReport:
         for source in group.sources:
             outcome = Outcome.UNCHANGED if source.path in before else Outcome.DUPLICATE
             self.add(source.path, outcome, group.document.content_hash, tokens=tokens)
+
+    def add_deferred(self, group: DocumentGroup, tokens: int) -> None:
+        """Say that a document is known and not computed, and which sources show it."""
+        for source in group.sources:
+            self.add(source.path, Outcome.DEFERRED, group.document.content_hash, tokens=tokens)
 
     def add_stored(self, group: DocumentGroup, tokens: int, computed: int) -> None:
         """Say that a document was stored, and which sources show it."""

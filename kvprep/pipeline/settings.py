@@ -31,6 +31,8 @@ class IngestSettings:
     """Skip what hides text from a human reader."""
     keep_drifted: bool = False
     """Keep a stored text, and its keys and values, where the same bytes now give one that differs in blanks only."""
+    worth: int = 0
+    """Compute only what past look-ups promise so many reads within its time to live; 0: all."""
     codec: str = "none"
     """How keys and values are stored: `none`, `lossless` (about a third smaller, slower to load) or `auto`, which
     measures this disk and this processor and takes what loads faster."""

@@ -107,7 +107,8 @@ def _look_up(
     except IntegrityError as error:
         return Miss(reason_of(error), str(error))
     if record is None or not candidates:
-        return Miss(MissReason.ABSENT, "not in this namespace")
+        is_deferred = record is not None and record.deferred
+        return Miss(MissReason.ABSENT, "deferred" if is_deferred else "not in this namespace")
     entry = next((e for e in candidates if _mismatch(e, model, tags) == ""), None)
     if entry is None:
         return Miss(MissReason.MISMATCH, _mismatch(candidates[0], model, tags))

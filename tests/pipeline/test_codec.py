@@ -56,7 +56,7 @@ def test_a_prefix_stored_without_a_codec_is_continued_with_one(desk: Desk) -> No
 def test_auto_takes_what_loads_faster_here(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, disk: float, codec: str
 ) -> None:
-    pipeline = import_module("kvprep.pipeline.ingest")
+    pipeline = import_module("kvprep.pipeline.packing")
     monkeypatch.setattr(pipeline, "measure_speeds", lambda folder: Speeds(disk, decode=2e9, ratio=0.67))
     desk.write("a.txt", TEXTS["a.txt"])
     assert desk.ingest(codec="auto").items[0].outcome is Outcome.INGESTED

@@ -1,0 +1,102 @@
+"""Computing a deferred document when it is asked about: as an ingest would have, and kept if that is worth it now.
+
+The answer goes on in the buffer that was filled, while a thread beside it seals and writes what is in it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kvprep.errors import StoreFull
+from kvprep.pipeline.compute import Computer, Job, Tally
+from kvprep.pipeline.fitting import byte_budget, free_bytes
+from kvprep.pipeline.packing import codec_of
+from kvprep.pipeline.writer import Writer
+from kvprep.prefill.base import Engine, KVBuffer
+from kvprep.prefill.models import BLOCK_SIZE, ModelFiles
+from kvprep.prefill.plan import plan
+from kvprep.progress import Silent
+from kvprep.reuse.load import load_stretches
+from kvprep.reuse.prefix import StoredPrefixes
+from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord
+from kvprep.store.namespace import Namespace
+from kvprep.types import Prompt, PromptTags
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A document's keys and values, on their way into the store."""
+
+    buffer: KVBuffer
+    """Holds all of the document; tokens after it may be written."""
+    tally: Tally
+    """What was computed for it; the rest was loaded."""
+
+
+@contextmanager
+def computed_late(
+    namespace: Namespace,
+    files: ModelFiles,
+    tags: PromptTags,
+    engine: Engine,
+    record: DocumentRecord,
+    prompt: Prompt,
+    deferral: Deferral,
+    *,
+    room: int,
+    codec: str,
+) -> Iterator[Late]:
+    """Compute a deferred document in the pieces of an ingest; at the context's end it is stored.
+
+    Args:
+        namespace: where to; its lease is taken without waiting, and held until the end.
+        files, tags, engine: the model.
+        record: the document.
+        prompt: it, rendered.
+        deferral: what defers it under this model.
+        room: tokens that will be written after it.
+        codec: name of the codec, as in the settings of an ingest.
+
+    Raises:
+        StoreLocked: an ingest holds the lease; nothing is computed.
+        StoreFull: it does not fit; nothing is computed, or at the end, nothing is stored.
+        StoreError: at the end: it could not be stored.
+    """
+    tokens = prompt.token_ids
+    with namespace.lease(wait_seconds=0.0), Writer() as writer:
+        prefixes = StoredPrefixes(namespace, files.identity, BLOCK_SIZE)
+        (turn,) = plan([tokens], BLOCK_SIZE, lambda wanted: prefixes.longest(wanted).num_tokens)
+        _check_room(namespace, (len(tokens) - turn.start) * files.shape.token_bytes)
+        expires_at = None if deferral.ttl_seconds is None else time.time() + deferral.ttl_seconds
+        job = Job(record.content_hash, prompt, expires_at, prefixes.exactly(tokens, turn.stored))
+        computer = Computer(
+            namespace,
+            files,
+            engine,
+            tags,
+            BLOCK_SIZE,
+            len(tokens) + room,
+            codec_of(codec, namespace.store.path),
+            Silent(),
+            writer,
+        )
+
+        def put(entry: EntryRecord, computed: int) -> None:
+            namespace.put(record, entry)
+
+        computer.run(turn, job, put)
+        yield Late(computer.buffer or _loaded(namespace, engine, job), computer.tally)
+
+
+def _loaded(namespace: Namespace, engine: Engine, job: Job) -> KVBuffer:
+    """Load a document of which other documents have stored every block."""
+    buffer = engine.new_buffer(len(job.prompt.token_ids))
+    assert job.stored.entry is not None
+    load_stretches(namespace, job.stored.entry, buffer, len(job.prompt.token_ids))
+    return buffer
+
+
+def _check_room(namespace: Namespace, num_bytes: int) -> None:
+    if num_bytes > byte_budget(None, free_bytes(namespace.store.path)):
+        raise StoreFull(f"{num_bytes:,} bytes of keys and values do not fit")
