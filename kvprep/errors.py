@@ -26,6 +26,12 @@ class SomeFailed(KvprepError):
     exit_code = 3
 
 
+class StoppedEarly(KvprepError):
+    """The time that a run may take is over; what it has done so far is stored."""
+
+    exit_code = 75
+
+
 class DocumentError(KvprepError):
     """One source could not become a document; `reason` is the outcome's name."""
 

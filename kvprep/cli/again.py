@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kvprep import receipt
-from kvprep.cli import render
+from kvprep.cli import logs, render
 from kvprep.receipt import Call
 
 COMMAND = "ingest"
+_QUIET = frozenset(("--quiet", "-q"))
 
 
 def answer(arguments: Sequence[str]) -> bool:
@@ -25,12 +26,14 @@ def answer(arguments: Sequence[str]) -> bool:
     if arguments[:1] != [COMMAND]:
         return False
     began = time.perf_counter()
+    logs.begin(arguments)
     call = _recall(arguments)
     seen = receipt.look(call) if call else None
     number = receipt.num_unchanged(seen) if seen else None
     if number is None:
         return False
-    draw(number, time.perf_counter() - began)
+    logs.name_command(COMMAND)
+    draw(number, time.perf_counter() - began, is_quiet=bool(_QUIET.intersection(arguments)))
     return True
 
 
@@ -49,8 +52,10 @@ def remember(call: Call) -> None:
         receipt.keep(_name(sys.argv[1:]), facts)
 
 
-def draw(number: int, wall_s: float) -> None:
-    """Print the report of an ingest that found nothing new."""
+def draw(number: int, wall_s: float, *, is_quiet: bool) -> None:
+    """Print and log the report of an ingest that found nothing new."""
+    if logs.is_on() and not is_quiet:
+        logs.write("info", f"{number} unchanged", outcome="unchanged", documents=number, seconds=wall_s)
     render.facts({"documents": f"{number} found, {number} unchanged", "time": f"{render.seconds(wall_s)} in all"})
 
 

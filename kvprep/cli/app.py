@@ -8,13 +8,15 @@ from typing import Any
 import typer
 
 from kvprep import __version__
-from kvprep.cli import output, render
+from kvprep.cli import logs, output, render
 from kvprep.cli.groups import LazyGroup, load_command
 from kvprep.cli.signals import Terminated, unwind_on_sigterm
-from kvprep.errors import KvprepError
+from kvprep.errors import KvprepError, SomeFailed, StoppedEarly
 
 _JSON = "kvprep.json"
 _USAGE_CODE = 2
+_WARNINGS = (SomeFailed.__name__, StoppedEarly.__name__)
+"""The work is done, all but some of it."""
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """Typer does not export it, nor the click that it carries."""
 
@@ -51,9 +53,14 @@ class _Group(LazyGroup):
         return load_command(name, COMMANDS[name])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Note early whether errors are to be JSON too: a usage error comes before any option is read."""
+        """Note early whether errors and logs are to be JSON: a usage error comes before any option is read."""
         ctx.meta[_JSON] = "--json" in (args[: args.index("--")] if "--" in args else args)
-        return super().parse_args(ctx, args)
+        logs.begin(args)
+        logs.name_command(args[0] if args and args[0] in COMMANDS else "")
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            raise typer.Exit(_report_usage(ctx, error)) from error
 
     def invoke(self, ctx: Any) -> object:
         """Run the command inside the ring."""
@@ -74,23 +81,32 @@ class _Group(LazyGroup):
             code = 1
             output.close_stdout()
         except _UsageError as error:
-            if not ctx.meta[_JSON]:
-                raise
-            code = _USAGE_CODE
-            _report(ctx, code, "UsageError", error.format_message(), "See --help.")
+            code = _report_usage(ctx, error)
         raise typer.Exit(code)
 
 
+def _report_usage(ctx: Any, error: Any) -> int:
+    """Report a command line that makes no sense, and give its exit code; for a person the parser itself does."""
+    if not (ctx.meta[_JSON] or logs.is_on()):
+        raise error
+    _report(ctx, _USAGE_CODE, "UsageError", error.format_message(), "See --help.")
+    return _USAGE_CODE
+
+
 def _report(ctx: Any, code: int, kind: str, message: str, hint: str) -> None:
-    render.error(message, hint, is_warning=code == 3)
+    facts = output.error_facts(code, kind, message, hint)
+    is_warning = kind in _WARNINGS
+    if logs.is_on():  # one line is both
+        logs.write("warning" if is_warning else "error", **facts)
+        return
+    render.error(message, hint, is_warning=is_warning)
     if ctx.meta[_JSON]:
-        output.emit_error(code, kind, message, hint)
+        output.emit_error(facts)
 
 
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # help looks the same on every terminal, in docs/cli.md and in a pipe
     pretty_exceptions_enable=False,  # tracebacks never show local variables: keys and document text may be in them
 )
@@ -120,5 +136,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names that are no text must not end a listing
-    logging.basicConfig(level=logging.WARNING, format="kvprep: %(message)s")
-    app(prog_name="kvprep")
+    logging.basicConfig(level=logging.WARNING, handlers=[logs.Handler()])
+    logs.begin(sys.argv[1:])
+    logging.captureWarnings(logs.is_on())
+    try:
+        app(prog_name="kvprep")
+    except Exception as error:
+        if not logs.is_on():
+            raise
+        logs.write_bug(error)
+        raise SystemExit(1) from None

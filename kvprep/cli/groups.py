@@ -1,12 +1,21 @@
 """Commands that are imported when they are called; some are groups of commands themselves."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    """What a shell is offered. Typer has such a class, and does not export it."""
+
+    value: str
+    help: str
 
 
 class LazyGroup(TyperGroup):
@@ -26,6 +35,12 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import a command; None where there is no such one."""
         return self.load(cmd_name) if cmd_name in self.summaries else None
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete the name of a command without importing any; the rest is as of a command without any."""
+        named = {name: line for name, line in self.summaries.items() if name.startswith(incomplete)}
+        found = [_Completion(name, line) for name, line in named.items()]
+        return [*found, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands for `--help`, without importing them."""

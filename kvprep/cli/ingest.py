@@ -87,12 +87,13 @@ def ingest(
     # It does not wait for another ingest: what that one has changed so far is no longer what the receipt covers.
     if call and seen and (number := num_unchanged(seen)) is not None:
         again.remember(call)
-        again.draw(number, time.perf_counter() - began)
+        again.draw(number, time.perf_counter() - began, is_quiet=session.quiet)
         return
     from kvprep.cli import ingesting
 
     chosen = replace(ingest_settings(session, keep_drifted=keep_drifted), prune_missing=prune_missing)
     report = ingesting.run(session, paths, chosen, wait_seconds=0.0 if no_wait else wait, later=no_wait, seen=seen)
+    ingesting.log(session, report)
     if not session.emit("ingest", ingesting.report_facts(report)):
         ingesting.draw(report)
     ingesting.judge(report, strict)

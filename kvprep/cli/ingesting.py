@@ -1,5 +1,6 @@
 """The work of `kvprep ingest`, its report and what the report means. Imports all stages, so only once there is work."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -104,6 +105,29 @@ def item_facts(item: IngestItem) -> Facts:
         "tokens": item.tokens,
         "computed": item.computed,
     }
+
+
+def log(session: Session, report: IngestReport) -> None:
+    """Log how many sources had which outcome, and what each stage took."""
+    for outcome, number in Counter(item.outcome for item in report.items).items():
+        session.log(f"{number} {outcome}", outcome=str(outcome), documents=number)
+    session.log("read", stage="read", seconds=report.normalise_s, files_reread=report.reread)
+    session.log(
+        "prefill",
+        stage="prefill",
+        seconds=report.prefill_s,
+        tokens_computed=report.tokens_computed,
+        tokens_reused=report.tokens_reused,
+    )
+    session.log(
+        "store",
+        stage="store",
+        seconds=report.store_s,
+        bytes_kv=report.kv_bytes,
+        bytes_stored=report.stored_bytes,
+        superseded=report.superseded,
+        pruned=report.pruned,
+    )
 
 
 def draw(report: IngestReport) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from kvprep.cli import logs
 from kvprep.cli.session import Session
 from kvprep.config import FILE_NAME, override, read_settings
 from kvprep.store.places import default_store_path
@@ -53,8 +54,11 @@ _SHARED: Mapping[str, Any] = {
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but data and errors.")],
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")],
+    "log_json": Annotated[
+        bool, typer.Option(logs.FLAG, help=f"Write stderr as one JSON object a line. [env: {logs.VARIABLE}=1]")
+    ],
 }
-_FLAGS = ("as_json", "quiet", "verbose")
+_FLAGS = ("as_json", "quiet", "verbose", "log_json")
 
 
 def command(
@@ -65,6 +69,8 @@ def command(
     def decorate(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
         def run(**options: Any) -> None:
             shared = {name: options.pop(name) for name in _SHARED}
+            shared.pop("log_json")  # looked for before anything was parsed
+            logs.name_command(_name(function))
             function(_session(**shared), **options)  # type: ignore[call-arg]
 
         own = list(inspect.signature(function).parameters.values())[1:]
@@ -75,6 +81,11 @@ def command(
         return run
 
     return decorate
+
+
+def _name(function: Callable[..., None]) -> str:
+    module, name = function.__module__.rpartition(".")[2], function.__name__.rstrip("_")
+    return name if name == module else f"{module} {name}"
 
 
 def _shared_parameters() -> list[inspect.Parameter]:

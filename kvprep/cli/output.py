@@ -16,9 +16,13 @@ def emit(command: str, facts: Facts) -> None:
     print(json.dumps({"schema": f"kvprep.{command}/1", **facts}), flush=True)
 
 
-def emit_error(code: int, kind: str, message: str, hint: str) -> None:
-    """Print the error object on one line of stderr."""
-    facts = {"schema": "kvprep.error/1", "code": code, "error": kind, "message": message, "hint": hint}
+def error_facts(code: int, kind: str, message: str, hint: str) -> Facts:
+    """Write an error for JSON."""
+    return {"schema": "kvprep.error/1", "code": code, "error": kind, "message": message, "hint": hint}
+
+
+def emit_error(facts: Facts) -> None:
+    """Print an error object on one line of stderr."""
     print(json.dumps(facts), file=sys.stderr, flush=True)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from getpass import getpass
 from typing import Any, TextIO
 
+from kvprep.cli import logs
 from kvprep.progress import Progress, Silent
 
 _KEPT = "\n\t"
@@ -32,6 +33,9 @@ def _shown(char: str) -> str:
 
 def error(message: str, hint: str, *, is_warning: bool = False) -> None:
     """Print an error and what to do about it."""
+    if logs.is_on():
+        logs.write("warning" if is_warning else "error", message, hint=hint)
+        return
     note(f"kvprep: {'warning' if is_warning else 'error'}: {message}")
     if hint:
         note(f"kvprep: hint: {hint}")
@@ -39,6 +43,9 @@ def error(message: str, hint: str, *, is_warning: bool = False) -> None:
 
 def note(line: str) -> None:
     """Print a line that is not data."""
+    if logs.is_on():
+        logs.write("info", line)
+        return
     print(printable(line), file=sys.stderr, flush=True)
 
 
@@ -107,7 +114,7 @@ def table(columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[str]
 @contextmanager
 def progress(*, shown: bool) -> Iterator[Progress]:
     """Draw bars with rates and time left on stderr, where that is a terminal."""
-    if not (shown and sys.stderr.isatty()):
+    if not (shown and sys.stderr.isatty()) or logs.is_on():
         yield Silent()
         return
     bars = _Bars(sys.stderr)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kvprep.cli import output, render
+from kvprep.cli import logs, output, render
 from kvprep.config import ModelSettings, Settings, override
 from kvprep.progress import Progress
 
@@ -85,6 +85,11 @@ class Session:
         """Tell a person something that is not data."""
         if not self.quiet:
             render.note(line)
+
+    def log(self, message: str, **figures: Any) -> None:
+        """Write a line with figures, where stderr is JSON; for a person the report has them."""
+        if logs.is_on() and not self.quiet:
+            logs.write("info", message, **figures)
 
     def emit(self, command: str, facts: dict[str, Any]) -> bool:
         """Print the facts as JSON if that was asked for; False: they are still to be drawn."""

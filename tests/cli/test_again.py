@@ -1,5 +1,6 @@
 """A command line that was understood before is answered without being parsed, and only where it means the same."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -33,6 +34,17 @@ def line(run, stocked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_answer_is_that_of_the_ordinary_way(run, line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert again.answer(line)
     assert capsys.readouterr().out.splitlines()[0] == run(*line).stdout.splitlines()[0]
+
+
+def test_the_answer_is_logged(
+    run, line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_log = [*line, "--log-json"]
+    monkeypatch.setattr("sys.argv", ["kvprep", *with_log])
+    run(*with_log)
+    assert again.answer(with_log)
+    said = json.loads(capsys.readouterr().err)
+    assert (said["command"], said["outcome"], said["documents"]) == ("ingest", "unchanged", 2)
 
 
 def test_another_line_is_parsed(line: list[str]) -> None:
