@@ -5,7 +5,6 @@ which leaves room for a question.
 """
 
 import ctypes
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,13 +16,14 @@ from bench.documents import text
 from bench.timing import Stopwatch, on_one_core, ratio
 from kvprep.codec import Lossless
 from kvprep.prefill.base import KVBuffer
-from kvprep.prefill.models import BLOCK_SIZE, ModelFiles
+from kvprep.prefill.models import ModelFiles
 from kvprep.prefill.plan import cut
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse.load import load_stretches
-from kvprep.store.entry import DocumentRecord, EntryRecord
+from kvprep.speeds.probe import store_prefix
+from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import ContentHash, DriftHash, EntryId, PrefillCost, TokenIds
+from kvprep.types import EntryId, PrefillCost, TokenIds
 
 SIZES = (1024, 4096, 8000)
 """What the table shows."""
@@ -98,48 +98,8 @@ def _store(
     bench: Bench, tokens: TokenIds, buffer: KVBuffer, cost: PrefillCost, codec: Lossless | None = None
 ) -> EntryId:
     """Seal a prefix as ingest would."""
-    namespace, files = bench.namespace, bench.files
-    hashes = namespace.block_hashes(files.identity.fingerprint, tokens, BLOCK_SIZE)
-    facts: dict[str, Any] = {"shape": files.shape, "block_size": BLOCK_SIZE, "token_ids": tokens, "cost": cost}
-    pieces, document = cut(0, len(tokens)), ContentHash(hashes[-1 if codec is None else 0])
-    segment = namespace.seal_segment(
-        fingerprint=files.identity.fingerprint,
-        hashes=hashes,
-        start=0,
-        end=len(tokens),
-        pieces=pieces,
-        place=buffer.chunk_view,
-        codec=codec,
-        **facts,
-    )
-    entry = EntryRecord(
-        document=document,
-        model=files.identity,
-        tags=PromptTemplate.load(files.folder).tags,
-        stretches=(namespace.write_segment(segment),),
-        pieces=pieces,
-        created_at=time.time(),
-        expires_at=None,
-        generation=0,
-        prompt="",
-        **facts,
-    )
-    return namespace.put(_record(document), entry)
-
-
-def _record(document: ContentHash) -> DocumentRecord:
-    return DocumentRecord(
-        content_hash=document,
-        drift_hash=DriftHash(document),
-        title="",
-        reader="bench",
-        canonicaliser="bench",
-        sources=(),
-        supersedes=(),
-        version=1,
-        created_at=time.time(),
-        text="",
-    )
+    tags = PromptTemplate.load(bench.files.folder).tags
+    return store_prefix(bench.namespace, bench.files, tokens, buffer, cost, tags=tags, codec=codec)
 
 
 def _load_and_step(

@@ -3,11 +3,11 @@
 A codec turns one chunk, as it lies in the engine's memory, into less, or declines where that gains too little.
 """
 
-from kvprep.codec.choice import Speeds, measure_speeds, pays
+from kvprep.codec.choice import Speeds, disk_speed, measure_speeds, pays
 from kvprep.codec.lossless import Lossless
 from kvprep.errors import UnsupportedFormat
 
-__all__ = ["Lossless", "Speeds", "find_codec", "measure_speeds", "pays"]
+__all__ = ["Lossless", "Speeds", "disk_speed", "find_codec", "measure_speeds", "pays"]
 
 
 def find_codec(name: str) -> Lossless:

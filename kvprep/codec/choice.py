@@ -51,10 +51,20 @@ def measure_speeds(folder: Path) -> Speeds:
     data = (numbers.view(np.uint32) >> 16).astype(np.uint16).tobytes()
     encoded, target = codec.encode(data, "bfloat16") or data, memoryview(bytearray(len(data)))
     decode_s = _fastest(lambda: codec.decode(encoded, "bfloat16", target, subject="sample"))
-    return Speeds(_disk_speed(folder), len(data) / decode_s, len(encoded) / len(data))
+    return Speeds(disk_speed(folder), len(data) / decode_s, len(encoded) / len(data))
 
 
-def _disk_speed(folder: Path) -> float:
+def disk_speed(folder: Path) -> float:
+    """Measure how fast the disk of a folder reads what the system's memory does not hold.
+
+    Writes a file of 32 MiB there, and removes it.
+
+    Returns:
+        Bytes per second; infinite where that cannot be told.
+
+    Raises:
+        OSError: the disk is full, or does not let us.
+    """
     if not hasattr(os, "posix_fadvise"):
         return float("inf")
     with tempfile.TemporaryFile(dir=folder) as file:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvprep.codec import measure_speeds
+from kvprep.codec import disk_speed
 from kvprep.doctor.check import Check, fine, note, problem
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -100,7 +100,7 @@ def check_speed(path: Path) -> Iterator[Check]:
     if not os.access(folder, os.W_OK):
         yield problem("disk speed", f"{folder}: cannot be written to", f"chmod u+w {folder}")
         return
-    speed = measure_speeds(folder).disk
+    speed = disk_speed(folder)
     if speed == float("inf"):
         yield note("disk speed", "cannot be told apart from the system's memory here")
     elif speed < _SLOW:
