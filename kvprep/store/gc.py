@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvprep.errors import IntegrityError, PolicyDenied, StoreFull, StoreLocked, UnsupportedFormat
+from kvprep.store.eviction import Appraise, Choice, Eviction, carry_out
 from kvprep.store.layout import Layout, disk_errors, file_size, is_left_behind, sync_folder, unlink_left_behind
 from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
@@ -35,6 +36,8 @@ class Collected:
     """Those that should be re-sealed and could not be: a removed document's blocks are in them still."""
     entries: int = 0
     """Expired ones, and those that were removed before and put back."""
+    evicted: tuple[Eviction, ...] = ()
+    """Entries that may be used and are not worth keeping, in the order in which they were chosen."""
     documents: int = 0
     """Documents that have neither source nor entry. They are NOT removed: their text is history."""
     temporary: int = 0
@@ -43,12 +46,24 @@ class Collected:
     """Bytes of the files that go, less those that are written anew, as estimated from their blocks."""
     kept_bytes: int = 0
     """Bytes of entries, documents and segments that stay."""
+    kept_tokens: int = 0
+    """Tokens in segments that are needed; a removed document's, where one waits to be re-sealed, are not taken off."""
+    kept_prefill_s: float = 0.0
+    """What computing them took."""
     unreadable: tuple[str, ...] = ()
     """Entry files that do not open. While there are any, every segment is kept: they may need it."""
 
 
-def collect(store: Store, *, dry_run: bool, now: float, find_codec: FindCodec = no_codec) -> Collected:
-    """Remove expired entries, segments that no entry names, and writes that were cut short.
+def collect(
+    store: Store,
+    *,
+    dry_run: bool,
+    now: float,
+    find_codec: FindCodec = no_codec,
+    appraise: Appraise | None = None,
+    max_bytes: int | None = None,
+) -> Collected:
+    """Remove expired entries, what is not worth keeping, segments that no entry names, and writes that were cut short.
 
     What an ingest under way has pinned stays. A segment that a removed document shares with live ones is re-sealed.
 
@@ -57,15 +72,21 @@ def collect(store: Store, *, dry_run: bool, now: float, find_codec: FindCodec = 
         dry_run: only say what would go.
         now: seconds since 1970; entries that expire up to it go.
         find_codec: without it, encoded segments that should be re-sealed wait.
+        appraise: says what an entry is worth; without it, none goes that may be used.
+        max_bytes: what may stay, of entries, documents and segments; what is worth least goes until the rest fits.
 
     Raises:
         StoreLocked: another gc is running.
         IntegrityError: a namespace does not open.
     """
     if dry_run:
-        return _Collection(store, now, live_pins_only=True).planned()
+        collection = _Collection(store, now, live_pins_only=True)
+        collection.choose(appraise, max_bytes)
+        return collection.planned()
     with _alone(store.layout) as pins:
-        collected = _Collection(store, now, live_pins_only=False).carry_out(find_codec, pins)
+        collection = _Collection(store, now, live_pins_only=False)
+        collection.choose(appraise, max_bytes)
+        collected = collection.carry_out(find_codec, pins)
     store.audit.record("gc", "done")
     return collected
 
@@ -85,18 +106,39 @@ class _Collection:
     """One run: first it looks, then it removes."""
 
     def __init__(self, store: Store, now: float, *, live_pins_only: bool) -> None:
-        self._store, self._layout = store, store.layout
+        self._store, self._layout, self._now = store, store.layout, now
         # In this order. What is written from here on is not in the list. Whoever relies on something in the list has
         # pinned it by now, or will have when pins are read again, or has put its entry.
-        segments = list(store.layout.all_files("segments"))
+        self._segments = list(store.layout.all_files("segments"))
         self._temporary = [p for p in sorted((store.path / "tmp").iterdir()) if is_left_behind(p)]
-        spared = _file_names(pinned(store.layout, live_only=live_pins_only))
+        self._pinned = pinned(store.layout, live_only=live_pins_only)
         unclaimed = set(store.layout.all_files("entries"))
         self._needs = [_needs_of(namespace, now) for namespace in store.namespaces()]
         self._unreadable = self._names_of_unreadable(unclaimed)
+        self._evictions: list[Eviction] = []
+        kept = (path for kind in ("entries", "documents") for path in store.layout.all_files(kind))
+        self._total = sum(map(file_size, (*self._segments, *kept)))
+        self._find_garbage()
+
+    def choose(self, appraise: Appraise | None, max_bytes: int | None) -> None:
+        """Choose which entries go although they may be used: none where their going would free nothing."""
+        if appraise is None or self._unreadable or not self._store.keyring.opens_everything:
+            return
+        writable = [needs for needs in self._needs if _may_write(needs.namespace)]
+        choice = Choice(writable, self._layout, appraise, self._pinned, self._now)
+        choice.idle()
+        self._find_garbage()
+        if max_bytes is not None:
+            choice.lighten(self._total - self._freed() - max_bytes)
+            self._find_garbage()
+        self._evictions = choice.evictions
+
+    def _find_garbage(self) -> None:
+        """Find the segments that nothing needs, and those of which something needs the front only."""
+        spared = _file_names(self._pinned)
         needed = {segment.hex() for needs in self._needs for segment in needs.uses}
         shrinkable = [(needs, use) for needs in self._needs for use in needs.shrinkable()]
-        self._garbage = [p for p in segments if p.stem not in needed and p.name not in spared]
+        self._garbage = [p for p in self._segments if p.stem not in needed and p.name not in spared]
         self._to_reseal = [
             (needs, use)
             for needs, use in shrinkable
@@ -104,11 +146,15 @@ class _Collection:
         ]
         if self._unreadable:
             self._garbage, self._to_reseal = [], []
-        if not store.keyring.opens_everything:
+        if not self._store.keyring.opens_everything:
             self._garbage = []  # others may need what this key knows nothing of
         self._num_shrinkable = len(shrinkable)
-        kept = (path for kind in ("entries", "documents") for path in store.layout.all_files(kind))
-        self._total = sum(map(file_size, (*segments, *kept)))
+
+    def _freed(self) -> int:
+        """Count the bytes that go, leftovers of killed writes not among them."""
+        doomed = [path for needs in self._needs for path in (*needs.dead.values(), *needs.evicted.values())]
+        copies = sum(use.dead_share(file_size(self._file(use))) for _, use in self._to_reseal)
+        return sum(map(file_size, (*self._garbage, *doomed))) + copies
 
     def _names_of_unreadable(self, entries: set[Path]) -> tuple[str, ...]:
         unreadable = [path for needs in self._needs for path in needs.unreadable]
@@ -122,19 +168,20 @@ class _Collection:
 
     def planned(self) -> Collected:
         """Say what would go."""
-        doomed = [path for needs in self._needs for path in needs.dead.values()]
-        temporary = sum(map(file_size, self._temporary))
-        copies = sum(use.dead_share(file_size(self._file(use))) for _, use in self._to_reseal)
-        freed = sum(map(file_size, (*self._garbage, *doomed))) + copies
+        temporary, freed = sum(map(file_size, self._temporary)), self._freed()
+        uses = [use for needs in self._needs for use in needs.uses.values()]
         return Collected(
             segments=len(self._garbage),
             resealed=len(self._to_reseal),
             awaiting=self._num_shrinkable - len(self._to_reseal),
-            entries=len(doomed),
+            entries=sum(len(needs.dead) for needs in self._needs),
+            evicted=tuple(self._evictions),
             documents=sum(needs.historic_documents() for needs in self._needs),
             temporary=len(self._temporary),
             num_bytes=freed + temporary,
             kept_bytes=self._total - freed,
+            kept_tokens=sum(use.num_tokens for use in uses),
+            kept_prefill_s=sum(use.prefill_s for use in uses),
             unreadable=self._unreadable,
         )
 
@@ -142,6 +189,7 @@ class _Collection:
         """Remove; what frees room comes before what needs some."""
         planned = self.planned()
         entries = sum(needs.namespace.remove(needs.dead, still=needs.is_dead).entries for needs in self._needs)
+        evicted = carry_out(self._store, self._evictions, self._now)
         segments = self._unlink(self._garbage)
         temporary = [path for path in self._temporary if unlink_left_behind(path)]
         moved = [self._file(use) for needs, use in self._to_reseal if _moved(needs.namespace, use, find_codec, pins)]
@@ -152,6 +200,7 @@ class _Collection:
             resealed=len(resealed),
             awaiting=self._num_shrinkable - len(resealed),
             entries=entries,
+            evicted=tuple(evicted),
             temporary=len(temporary),
         )
 

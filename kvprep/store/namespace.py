@@ -91,24 +91,6 @@ class Namespace(WrittenFiles):
             with index.transaction():
                 index.put_document(document)
 
-    def defer(self, document: ContentHash, deferral: Deferral) -> bool:
-        """Note that a document is not to be computed under a model for now; tell whether it is there to be noted of.
-
-        Whoever removes an entry that is not worth its rent notes it first: a kill in between leaves an entry that
-        serves, and a note that nobody asks while it does.
-        """
-        index = self.index
-        with self._store.commit_lock():
-            self.writable_state()
-            record = self.document_or_none(self.document_id(document))
-            if record is None:
-                return False
-            record = record.with_deferral(deferral)
-            self._write_document(record)
-            with index.transaction():
-                index.put_document(record)
-        return True
-
     def put(self, document: DocumentRecord, entry: EntryRecord) -> EntryId:
         """Write document and entry, in this order, and index them. The segments are on disk already.
 
@@ -188,6 +170,45 @@ class Namespace(WrittenFiles):
         for ident in removed:
             self.note("invalidate", "done", subject=ident)
         return Removed(len(removed), len(documents), num_bytes)
+
+    def evict(
+        self, deferrals: Mapping[EntryId, Deferral], *, why: str, still: Callable[[EntryId, EntryRecord], bool]
+    ) -> list[EntryId]:
+        """Remove entries that may be used and are not worth keeping. Their documents are not computed again unasked.
+
+        That is noted before an entry goes: a kill in between leaves one that serves, and a note that nobody asks.
+
+        Args:
+            deferrals: what is noted, by the entry's name.
+            why: for the audit log.
+            still: asked again once nothing can be put any more. An entry for which it is false stays.
+
+        Returns:
+            Those that were removed.
+        """
+        index = self.index
+        evicted: list[EntryId] = []
+        with self._store.commit_lock():
+            self.writable_state()
+            for ident, deferral in deferrals.items():
+                entry = self.entry_or_none(ident)
+                if entry is None or not still(ident, entry):
+                    continue
+                self._defer(entry.document, deferral, index)
+                unlink_durably(self._layout.file("entries", ident))
+                evicted.append(ident)
+            if evicted:
+                self._bury(evicted, index)
+        for ident in evicted:
+            self.note("evict", why, subject=ident)
+        return evicted
+
+    def _defer(self, document: ContentHash, deferral: Deferral, index: NamespaceIndex) -> None:
+        if (record := self.document_or_none(self.document_id(document))) is not None:
+            record = record.with_deferral(deferral)
+            self._write_document(record)
+            with index.transaction():
+                index.put_document(record)
 
     def _bury(self, removed: Sequence[EntryId], index: NamespaceIndex) -> None:
         self._write_state(self.state().bury(removed))

@@ -1,11 +1,12 @@
 """A document may be known and not computed: its file says so, the index tells it, and computing it ends it."""
 
-from store_makers import MODEL, TAGS, make_document, put
+from store_makers import MODEL, TAGS, Put, make_document, put
 
 from kvprep.store.database import Index
 from kvprep.store.entry import Deferral
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
+from kvprep.types import EntryId
 
 
 def _model(ns: Namespace) -> bytes:
@@ -48,24 +49,38 @@ def test_a_rebuild_of_the_index_finds_it_again(store: Store, tmp_path) -> None:
     assert len(ns.index.deferred_sources(_model(ns))) == 1
 
 
-def test_what_is_computed_is_deferred_no_more(store: Store) -> None:
+def _evict(ns: Namespace, made: Put) -> list[EntryId]:
+    return ns.evict({made.ident: _deferral(ns, worth=0)}, why="idle", still=lambda ident, entry: True)
+
+
+def test_what_is_evicted_is_deferred_and_what_is_computed_is_so_no_more(store: Store) -> None:
     ns = store.namespace("default")
     made = put(ns)
-    assert ns.defer(made.document.content_hash, _deferral(ns))
+    assert _evict(ns, made) == [made.ident]
+    assert ns.entry(made.ident) is None
     assert len(ns.index.deferred_sources(_model(ns))) == 1
     record = ns.document(made.document.content_hash)
-    assert record is not None
+    assert record is not None and record.deferral(_model(ns)) == _deferral(ns, worth=0)
     ns.put(record, made.entry)
     assert ns.index.deferred_sources(_model(ns)) == []
     after = ns.document(made.document.content_hash)
     assert after is not None and after.deferred == ()
 
 
-def test_a_document_that_is_gone_cannot_be_deferred(store: Store) -> None:
+def test_what_has_become_worth_keeping_meanwhile_is_neither_evicted_nor_deferred(store: Store) -> None:
+    ns = store.namespace("default")
+    made = put(ns)
+    kept = ns.evict({made.ident: _deferral(ns)}, why="idle", still=lambda ident, entry: entry.created_at < 0)
+    assert kept == []
+    assert ns.entry(made.ident) is not None
+    assert ns.index.deferred_sources(_model(ns)) == []
+
+
+def test_an_entry_whose_document_is_gone_is_evicted_all_the_same(store: Store) -> None:
     ns = store.namespace("default")
     made = put(ns)
     ns.remove_document(made.document.content_hash)
-    assert not ns.defer(made.document.content_hash, _deferral(ns))
+    assert _evict(ns, made) == [made.ident]
     assert ns.index.deferred_sources(_model(ns)) == []
 
 

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from store_makers import SHAPE, Memory, load, put, put_branch, tokens, write_stretch
+from store_makers import COST, SHAPE, Memory, load, put, put_branch, tokens, write_stretch
 
 from kvprep.errors import StoreLocked
 from kvprep.hashing import content_hash
@@ -26,7 +26,8 @@ def test_a_store_without_garbage_loses_nothing(ns: Namespace, store: Store) -> N
     put_branch(ns, put(ns), "other")
     before = files(store)
     size = sum(len(data) for path, data in before.items() if path.suffix not in (".kvk", ".kvn"))
-    assert collect(store, dry_run=False, now=0) == Collected(kept_bytes=size)
+    kept = Collected(kept_bytes=size, kept_tokens=200 + 72, kept_prefill_s=2 * COST.seconds)
+    assert collect(store, dry_run=False, now=0) == kept
     assert files(store) == before
 
 

@@ -155,7 +155,7 @@ def test_a_kill_before_the_old_segment_goes_leaves_nothing_to_mend(ns: Namespace
     branches = [put_branch(ns, long, f"b{i}", path=f"/x/{i}") for i in range(2)]
     ns.remove([long.ident])
     use = Needs(ns, 0).shrinkable()[0]
-    use.entries.pop()  # as if killed between the first and the second entry
+    use.entries.popitem()  # as if killed between the first and the second entry
     assert reseal(ns, use, find_codec)
     assert verify(store).findings == ()
     assert gc(store).resealed == 1
