@@ -26,12 +26,12 @@ def temporary_store(path: Path) -> Iterator[Store]:
     with disk_errors(place):
         temporary = tempfile.TemporaryDirectory(prefix="kvprep-bench-", dir=place)
     with temporary as folder:
-        opened = Store.create(Path(folder) / "store", key_file=Path(folder) / "key")
+        root = Path(folder) / "store"
         try:
-            with opened as store:
+            with Store.create(root, key_file=Path(folder) / "key") as store:
                 yield store
         finally:
-            remembered.forget_store(opened.layout.store_id)
+            remembered.forget_store(root)
 
 
 def _place(path: Path) -> Path:

@@ -64,10 +64,11 @@ def accept_state(store_id: str, namespace: bytes, *, generation: int, charter: i
             store.setdefault("charters", {})[namespace.hex()] = charter
 
 
-def forget_store(store_id: str) -> None:
-    """Forget a store that was made for a while and has been removed."""
+def forget_store(root: Path) -> None:
+    """Forget what was seen at `root`: a store that was made for a while and is removed."""
     with _changing() as memory:
-        memory.pop(store_id, None)
+        for store_id in [store_id for store_id, store in memory.items() if store["path"] == str(root)]:
+            del memory[store_id]
 
 
 def remember_shredded(store_id: str, namespace: bytes) -> None:

@@ -116,5 +116,5 @@ def test_a_log_that_was_cut_stays_noticed_after_it_has_grown_longer_again(restor
 
 def test_a_store_that_is_forgotten_was_never_there(tmp_path: Path) -> None:
     with Store.create(tmp_path / "store") as store:
-        remembered.forget_store(store.layout.store_id)
+        remembered.forget_store(store.path)
         assert not remembered.was_remembered(store.path)
