@@ -67,6 +67,16 @@ class AskSection:
 
 
 @dataclass(frozen=True, slots=True)
+class GcSection:
+    """What gc keeps."""
+
+    idle: bool = True
+    """Whether what is idle for too long goes."""
+    max_bytes: int | None = None
+    """What entries, documents and segments may take together; None: as much as there is room for."""
+
+
+@dataclass(frozen=True, slots=True)
 class PricesSection:
     """What goes before the prices of the table."""
 
@@ -92,6 +102,7 @@ class Settings:
     ingest: IngestSection = field(default_factory=IngestSection)
     ttl: TtlSection = field(default_factory=TtlSection)
     ask: AskSection = field(default_factory=AskSection)
+    gc: GcSection = field(default_factory=GcSection)
     prices: PricesSection = field(default_factory=PricesSection)
 
     @property
@@ -100,7 +111,7 @@ class Settings:
         return self.namespace or "default"
 
 
-Section = TypeVar("Section", ModelSettings, IngestSection, TtlSection, AskSection, Settings)
+Section = TypeVar("Section", ModelSettings, IngestSection, TtlSection, AskSection, GcSection, Settings)
 
 
 def override(section: Section, **flags: Any) -> Section:
@@ -299,6 +310,7 @@ _INGEST: dict[str, Parser] = {
     "codec": _codec,
 }
 _ASK: dict[str, Parser] = {"max_new_tokens": _count}
+_GC: dict[str, Parser] = {"idle": _flag, "max_bytes": _size}
 _CHOSEN: dict[str, Parser] = {
     **dict.fromkeys(("device_hour", "storage_gb_month", "transfer_gb", "input_mtok", "cached_input_mtok"), _price),
     **dict.fromkeys(("currency", "device", "storage", "tariff"), _filled),
@@ -308,6 +320,7 @@ _SECTIONS: dict[str, Callable[[str, object], Any]] = {
     "ingest": lambda where, table: IngestSection(**_parsed(where, table, _INGEST)),
     "ttl": _ttl,
     "ask": lambda where, table: AskSection(**_parsed(where, table, _ASK)),
+    "gc": lambda where, table: GcSection(**_parsed(where, table, _GC)),
     "prices": _prices,
 }
 
@@ -342,6 +355,10 @@ TEMPLATE = """\
 
 [ask]
 # max_new_tokens = 128
+
+[gc]
+# idle = false                                  # keep what nobody asks for, whatever its rent
+# max_bytes = "200GB"                           # over it, what is worth least goes
 
 [prices]
 # device = "l4"                                 # cpu, a10g, l4, rtx4090, a100, h100; what this machine has without it
