@@ -21,7 +21,11 @@ from kvprep.cli.ingesting import bad_items, draw_bad, item_facts
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
+from kvprep.cli.pace import Nice, lower_priority
+from kvprep.cli.plan_money import draw_prospects, item_money, money_facts, money_pairs
+from kvprep.cli.price_options import Price, prices_of
 from kvprep.cli.session import Session
+from kvprep.economics.prices import Prices
 from kvprep.errors import NotFound, SomeFailed, StoreNotFound
 from kvprep.pipeline.kinship import NearDuplicates, TemplateSharing
 from kvprep.pipeline.planning import IngestPlan, plan_ingest
@@ -45,15 +49,19 @@ def plan(
     refuse_hidden: RefuseHidden = False,
     keep_drifted: KeepDrifted = False,
     worth: Worth = None,
+    nice: Nice = None,
+    price: Price = None,
 ) -> None:
     """Say what an ingest would do and cost.
 
     Reads what an ingest would read, and computes and stores nothing: which documents are new, which read nearly alike
     (principal first, then how many words differ; `diff` shows them), which were made from one template and what they
-    share, and the tokens, bytes and seconds of the rest. Seconds are known once this store has computed something
-    with the model. Where no store was ever seen, nothing is
-    stored yet.
+    share, and the tokens, bytes, seconds and money of the rest: after which read each document has paid for itself, and
+    which stored ones nobody has read. Seconds are known once this store has computed something with the model. Where no
+    store was ever seen, nothing is stored yet.
     """
+    prices = prices_of(session, price)
+    lower_priority(nice)
     session = session.with_model(name=model, device=device, dtype=dtype)
     session = with_ingest_flags(
         session,
@@ -69,9 +77,9 @@ def plan(
     with session.cage() as cage, ExitStack() as opened, session.progress() as progress:
         namespace = _namespace(session, opened)
         settings = replace(settings, model=session.model(namespace))
-        made = plan_ingest(namespace, cage, paths, settings, progress, folder=session.path)
-    if not session.emit("plan", _facts(made)):
-        _draw(made)
+        made = plan_ingest(namespace, cage, paths, settings, progress, folder=session.path, prices=prices)
+    if not session.emit("plan", _facts(made, prices)):
+        _draw(made, prices)
     if bad := bad_items(made.report):
         raise SomeFailed(f"{len(bad)} of {len(made.report.items)} sources would be skipped, or cannot be read")
 
@@ -90,11 +98,13 @@ def _namespace(session: Session, opened: ExitStack) -> Namespace | None:
 
 def _counts(made: IngestPlan) -> dict[str, int]:
     counts = made.report.counts()
+    del counts["left"]  # a plan has no time limit
     return {"found": counts.pop("found"), "new": counts.pop("ingested"), **counts}
 
 
-def _facts(made: IngestPlan) -> Facts:
+def _facts(made: IngestPlan, prices: Prices) -> Facts:
     report = made.report
+    worth = {prospect.source: item_money(prospect) for prospect in made.prospects}
     return {
         "model": made.model,
         "documents": _counts(made),
@@ -114,7 +124,8 @@ def _facts(made: IngestPlan) -> Facts:
         "fits": made.fits,
         "seconds": {"normalise": report.normalise_s, "prefill": made.prefill_s},
         "break_even": {"reuses": made.break_even},
-        "items": [_renamed(item_facts(item)) for item in report.items],
+        "money": money_facts(made, prices),
+        "items": [{**_renamed(item_facts(item)), "money": worth.get(item.source)} for item in report.items],
     }
 
 
@@ -154,7 +165,7 @@ def _template_facts(group: TemplateSharing) -> Facts:
     }
 
 
-def _draw(made: IngestPlan) -> None:
+def _draw(made: IngestPlan, prices: Prices) -> None:
     report = made.report
     counts = ", ".join(
         f"{count} {name}"
@@ -169,9 +180,8 @@ def _draw(made: IngestPlan) -> None:
     if not made.fits:
         pairs["budget"] = f"{render.size(made.budget_bytes)}: an ingest would be refused"
     pairs["prefill"] = "unknown until something was computed" if made.prefill_s is None else _about(made.prefill_s)
-    if made.break_even is not None:
-        pairs["pays"] = f"after {made.break_even:.2g} reuses of each document"
-    render.facts(pairs)
+    render.facts(pairs | money_pairs(made, prices))
+    draw_prospects(made.prospects, prices)
     _draw_near(made.near)
     _draw_templates(made.templates)
     draw_bad(report)

@@ -1,5 +1,6 @@
 """The option that sets prices, of `plan`, `stats` and `gc`, and the prices that it and the settings make."""
 
+import math
 from typing import Annotated
 
 import typer
@@ -15,6 +16,9 @@ Price = Annotated[
         help="A price in place of the table's: device_hour=0.5, storage=object, tariff=gpt-5.4; repeatable.",
     ),
 ]
+
+_LEAST = 1e-9
+"""Less is nothing."""
 
 
 def prices_of(session: Session, flags: list[str] | None) -> Prices:
@@ -35,6 +39,7 @@ def _parsed(flag: str) -> tuple[str, float | str]:
 
 
 def money(prices: Prices, amount: float) -> str:
-    """Write an amount for a person: two digits that count, and never more than cents where it is large."""
-    digits = 2 if abs(amount) >= 1 or amount == 0 else 4 if abs(amount) >= 0.01 else 6
+    """Write an amount for a person: cents, and below one unit the first two digits that count."""
+    size = abs(amount)
+    digits = 2 if size >= 1 or size < _LEAST else 1 - math.floor(math.log10(size))
     return f"{amount:,.{digits}f} {prices.currency}"

@@ -7,6 +7,7 @@ import time
 
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.discover import matches
+from kvprep.errors import StoreError
 from kvprep.pipeline.demand import Demand
 from kvprep.pipeline.settings import IngestSettings
 from kvprep.pipeline.versions import Versions
@@ -28,7 +29,7 @@ class Deferrals:
     def __init__(self, namespace: Namespace, model: bytes, settings: IngestSettings) -> None:
         """Decide by `settings.worth`; `model` is the keyed id of model and tags."""
         self._namespace, self._model, self._settings = namespace, model, settings
-        self._versions, self._demand = Versions(namespace), Demand(namespace)
+        self._versions, self.demand = Versions(namespace), Demand(namespace)
 
     def is_open(self, known: KnownSource) -> bool:
         """Tell whether a deferred source must be judged again: it was asked for since, or N is another."""
@@ -46,18 +47,26 @@ class Deferrals:
             return before
         if not self._settings.worth:
             return None
-        ttl = ttl_of(self._settings, group.sources[0].path)
-        files = [source.file for source in group.sources]
-        if self._demand.expected(self._known(group, former), files, ttl) >= self._settings.worth:
+        if self.expected_reads(group) >= self._settings.worth:
             return None
+        ttl = ttl_of(self._settings, group.sources[0].path)
         return Deferral(self._model, time.time(), self._settings.worth, ttl)
 
-    def _known(self, group: DocumentGroup, former: DocumentRecord | None) -> list[DocumentRecord]:
+    def expected_reads(self, group: DocumentGroup) -> float:
+        """Forecast the reads of a document within its time to live."""
+        former = self._versions.former(group.document.content_hash)
         known = [*([former] if former else []), *self._versions.previous(group)]
-        return [version for record in known for version in self._demand.history(record)]
+        versions = [version for record in known for version in self.demand.history(record)]
+        files = [source.file for source in group.sources]
+        return self.demand.expected(versions, files, ttl_of(self._settings, group.sources[0].path))
 
     def _is_asked_since(self, deferral: Deferral, document: DocumentId) -> bool:
-        return self._demand.last_asked(document) > deferral.at
+        try:
+            return self.demand.last_asked(document) > deferral.at
+        except StoreError:
+            if self._settings.worth:
+                raise
+            return False  # an ingest that asks for no figures needs none
 
 
 def is_worth_now(namespace: Namespace, record: DocumentRecord, deferral: Deferral) -> bool:

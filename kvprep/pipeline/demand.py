@@ -8,21 +8,18 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from kvprep.config import DAY_SECONDS
 from kvprep.store.entry import DocumentRecord
 from kvprep.store.namespace import Namespace
+from kvprep.store.usage import Reads
 from kvprep.types import DocumentId
 
-if TYPE_CHECKING:
-    from kvprep.store.usage import Reads
-
+ENDLESS_SECONDS = 365 * DAY_SECONDS
+"""How long what never expires is taken to be kept."""
 _MONTH_SECONDS = 30 * DAY_SECONDS
 _WINDOW_SECONDS = 90 * DAY_SECONDS
 """What is older says little about next month."""
-_ENDLESS_SECONDS = 365 * DAY_SECONDS
-"""How far a forecast looks for what never expires."""
 _MOST_VERSIONS = 100
 
 
@@ -38,6 +35,11 @@ class Demand:
         reads = self._reads.get(document.hex())
         return reads.last_at if reads else 0.0
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody has asked for anything in three months."""
+        return bool(self._reads)
+
     def expected(
         self, known: Sequence[DocumentRecord], files: Iterable[str], ttl_seconds: float | None, *, asked_now: int = 0
     ) -> float:
@@ -49,7 +51,7 @@ class Demand:
             ttl_seconds: None: it never expires; a year is looked at.
             asked_now: look-ups that are not counted yet.
         """
-        span = _ENDLESS_SECONDS if ttl_seconds is None else ttl_seconds
+        span = ENDLESS_SECONDS if ttl_seconds is None else ttl_seconds
         return self._a_month(known, files, asked_now) * span / _MONTH_SECONDS
 
     def history(self, document: DocumentRecord) -> Iterator[DocumentRecord]:
@@ -64,7 +66,7 @@ class Demand:
             pending += [record for record in records if record is not None]
 
     @cached_property
-    def _reads(self) -> "dict[str, Reads]":
+    def _reads(self) -> dict[str, Reads]:
         return self._namespace.store.usage.reads(
             namespace=self._namespace.ident.hex(), since=self._now - _WINDOW_SECONDS
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kvprep.errors import StoreFull
 from kvprep.pipeline.compute import Computer, Job, Tally
-from kvprep.pipeline.fitting import byte_budget, free_bytes
+from kvprep.pipeline.fitting import ANSWER_ROOM_TOKENS, byte_budget, free_bytes
 from kvprep.pipeline.packing import codec_of
 from kvprep.pipeline.writer import Writer
 from kvprep.prefill.base import Engine, KVBuffer
@@ -34,56 +34,51 @@ class Late:
     """What was computed for it; the rest was loaded."""
 
 
+@dataclass(frozen=True, slots=True)
+class LateJob:
+    """A deferred document that is to be computed."""
+
+    record: DocumentRecord
+    prompt: Prompt
+    deferral: Deferral
+    tags: PromptTags
+    codec: str
+    """Its name, as in the settings of an ingest."""
+
+
 @contextmanager
-def computed_late(
-    namespace: Namespace,
-    files: ModelFiles,
-    tags: PromptTags,
-    engine: Engine,
-    record: DocumentRecord,
-    prompt: Prompt,
-    deferral: Deferral,
-    *,
-    room: int,
-    codec: str,
-) -> Iterator[Late]:
+def computed_late(namespace: Namespace, files: ModelFiles, engine: Engine, late: LateJob) -> Iterator[Late]:
     """Compute a deferred document in the pieces of an ingest; at the context's end it is stored.
 
-    Args:
-        namespace: where to; its lease is taken without waiting, and held until the end.
-        files, tags, engine: the model.
-        record: the document.
-        prompt: it, rendered.
-        deferral: what defers it under this model.
-        room: tokens that will be written after it.
-        codec: name of the codec, as in the settings of an ingest.
+    The namespace's lease is taken without waiting, and held until the end.
 
     Raises:
         StoreLocked: an ingest holds the lease; nothing is computed.
         StoreFull: it does not fit; nothing is computed, or at the end, nothing is stored.
         StoreError: at the end: it could not be stored.
     """
-    tokens = prompt.token_ids
+    tokens = late.prompt.token_ids
     with namespace.lease(wait_seconds=0.0), Writer() as writer:
         prefixes = StoredPrefixes(namespace, files.identity, BLOCK_SIZE)
         (turn,) = plan([tokens], BLOCK_SIZE, lambda wanted: prefixes.longest(wanted).num_tokens)
         _check_room(namespace, (len(tokens) - turn.start) * files.shape.token_bytes)
-        expires_at = None if deferral.ttl_seconds is None else time.time() + deferral.ttl_seconds
-        job = Job(record.content_hash, prompt, expires_at, prefixes.exactly(tokens, turn.stored))
+        ttl = late.deferral.ttl_seconds
+        expires_at = None if ttl is None else time.time() + ttl
+        job = Job(late.record.content_hash, late.prompt, expires_at, prefixes.exactly(tokens, turn.stored))
         computer = Computer(
             namespace,
             files,
             engine,
-            tags,
+            late.tags,
             BLOCK_SIZE,
-            len(tokens) + room,
-            codec_of(codec, namespace.store.path),
+            len(tokens) + ANSWER_ROOM_TOKENS,
+            codec_of(late.codec, namespace.store.path),
             Silent(),
             writer,
         )
 
         def put(entry: EntryRecord, computed: int) -> None:
-            namespace.put(record, entry)
+            namespace.put(late.record, entry)
 
         computer.run(turn, job, put)
         yield Late(computer.buffer or _loaded(namespace, engine, job), computer.tally)

@@ -5,18 +5,21 @@ Source: docs/canonical-text.md, "Planning".
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from kvprep.dedupe.exact import DocumentGroup
 from kvprep.documents.cage import Cage
+from kvprep.economics.prices import Prices
 from kvprep.economics.speed import fit_prefill
 from kvprep.economics.value import break_even_reuses
-from kvprep.pipeline.deferral import Deferrals
+from kvprep.pipeline.deferral import Deferrals, ttl_of
 from kvprep.pipeline.fitting import byte_budget, fitting_prompt, free_bytes, rendered, stored_entry
 from kvprep.pipeline.gather import Gathered, Gatherer
 from kvprep.pipeline.kinship import KnownText, NearDuplicates, TemplateSharing, near_duplicates, template_sharing
 from kvprep.pipeline.measured import measured_load_s, measured_prefills
 from kvprep.pipeline.model import remembered_spec
+from kvprep.pipeline.prospects import Measures, NeverRead, Prospect, never_read, prospect
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
 from kvprep.pipeline.versions import Versions
@@ -51,6 +54,10 @@ class IngestPlan:
     """None: this store has measured no prefill of this model."""
     break_even: float | None = None
     """Reuses of each document after which its storing has paid. None: no load was measured, or it never pays."""
+    prospects: list[Prospect] = field(default_factory=list)
+    """Of each new document, in money; none where nothing tells what computing costs."""
+    never_read: NeverRead = NeverRead()
+    """Of what is stored already."""
 
     @property
     def fits(self) -> bool:
@@ -66,6 +73,7 @@ def plan_ingest(
     progress: Progress | None = None,
     *,
     folder: Path,
+    prices: Prices | None = None,
 ) -> IngestPlan:
     """Say what `ingest` would do with the same arguments. No model is loaded, and nothing is put into the store.
 
@@ -76,6 +84,7 @@ def plan_ingest(
         settings: how.
         progress: hears of the stages `read` and `render`, and of what `resolve` does.
         folder: where the store lies, or would lie.
+        prices: what things cost; None: nothing is said of money.
 
     Raises:
         StoreError, ModelError, ConfigError: as they say.
@@ -85,6 +94,8 @@ def plan_ingest(
     planner.count()
     planner.compare()
     planner.estimate(folder)
+    if prices is not None:
+        planner.appraise(prices)
     planner.made.report.items.sort(key=lambda item: item.source)
     return planner.made
 
@@ -222,19 +233,47 @@ class _Planner:
         made.free_bytes = free_bytes(folder)
         made.budget_bytes = byte_budget(self._settings.max_bytes, made.free_bytes)
         made.report.stored_bytes = round(made.report.kv_bytes * _STORED_SHARE.get(self._settings.codec, 1.0))
-        if self._namespace is None:
-            return
-        model = self._files.identity.fingerprint
-        speed = fit_prefill(measured_prefills(self._namespace, model))
+        speed, load_s = self._measures.speed, self._measures.load_s
         if speed is None:
             return
         stretches = [stretch for turn in self._turns for stretch in turn.stretches]
         made.prefill_s = sum(speed.seconds(stretch.start, stretch.end) for stretch in stretches)
-        load_s = measured_load_s(self._namespace, model)
-        if load_s is not None and made.report.tokens_total:
+        if load_s and made.report.tokens_total:
             made.break_even = break_even_reuses(
                 prefill_s=sum(speed.seconds(0, len(self._tokens(group))) for group in self._new),
                 load_s=load_s * made.report.tokens_total,
                 # Sealing and writing handle the same bytes as reading and opening do, and are taken to be as long.
                 store_s=load_s * made.report.tokens_computed,
             )
+
+    @cached_property
+    def _measures(self) -> Measures:
+        token_bytes = self._files.shape.token_bytes * _STORED_SHARE.get(self._settings.codec, 1.0)
+        if self._namespace is None:
+            return Measures(None, 0.0, token_bytes)
+        model = self._files.identity.fingerprint
+        speed = fit_prefill(measured_prefills(self._namespace, model))
+        return Measures(speed, measured_load_s(self._namespace, model) or 0.0, token_bytes)
+
+    def appraise(self, prices: Prices) -> None:
+        """Say in money what each new document would cost and when it pays, and what stored ones nobody reads cost."""
+        found = (self._prospect(prices, turn) for turn in self._turns)
+        self.made.prospects = [each for each in found if each is not None]
+        if self._namespace is None or self._deferrals is None:
+            return
+        stored = [item.source for item in self.made.report.items if item.outcome is Outcome.UNCHANGED]
+        model = self._files.identity.fingerprint
+        self.made.never_read = never_read(self._namespace, model, self._deferrals.demand, stored, prices)
+
+    def _prospect(self, prices: Prices, turn: PlannedDocument) -> Prospect | None:
+        group, deferrals = self._new[turn.index], self._deferrals
+        return prospect(
+            prices,
+            self._measures,
+            group.document.content_hash,
+            group.sources[0].path,
+            len(self._tokens(group)),
+            [(stretch.start, stretch.end) for stretch in turn.stretches],
+            ttl_seconds=ttl_of(self._settings, group.sources[0].path),
+            expected_reads=deferrals.expected_reads(group) if deferrals and deferrals.demand.is_known else None,
+        )
