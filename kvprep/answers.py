@@ -29,7 +29,7 @@ from kvprep.reuse import Hit, Miss, find_document, load, look_up, reason_of, rep
 from kvprep.sources import exists
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.store.usage import Lookup
+from kvprep.store.usage import Event, EventKind
 from kvprep.types import ContentHash, MissReason, Prompt
 
 
@@ -37,6 +37,8 @@ from kvprep.types import ContentHash, MissReason, Prompt
 class AnswerReport:
     """What one answer took."""
 
+    document: ContentHash | None = None
+    """What was asked about: as it is known, and where it is not, as it was read."""
     question: str
     answer: str = ""
     result: str = "miss"
@@ -146,10 +148,12 @@ class Assistant:
     def _generate(
         self, report: AnswerReport, name: str, question: str, max_new_tokens: int, use_cache: bool
     ) -> Iterator[str]:
-        with ExitStack() as storing:
-            yield from self._generated(report, name, question, max_new_tokens, use_cache, storing)
-            self._close(storing, report)
-        self._count(report)
+        try:
+            with ExitStack() as storing:
+                yield from self._generated(report, name, question, max_new_tokens, use_cache, storing)
+                self._close(storing, report)
+        finally:
+            self._count(report)  # an answer that nobody wants to the end was looked up all the same
 
     def _generated(
         self,
@@ -165,6 +169,7 @@ class Assistant:
         began = time.perf_counter()
         ready = self._warm(report, found, max_new_tokens) if use_cache else self._replayed(report, found)
         if ready is None:
+        report.document = document or ready.document
             ready = self._cold(report, name, document, storing if use_cache else None)
         tail = self._template.continuation(ready.prompt, question)
         report.tokens_computed += len(tail)
@@ -305,17 +310,20 @@ class Assistant:
             )
         return record.content_hash, record.text
 
+                document=namespace.document_id(report.document).hex(),
     def _count(self, report: AnswerReport) -> None:
-        requested = report.tokens_reused + report.tokens_computed
         result = report.result if report.reason in ("", MissReason.ABSENT) else report.reason
-        if result == "no-cache":
+        if result == "no-cache" or report.document is None:
             return
-        self._namespace.store.usage.record(
-            Lookup(
-                namespace=self._namespace.ident.hex(),
+        namespace = self._namespace
+                prefill_seconds=report.prefill_s,
+        namespace.store.usage.record(
+            Event(
+                EventKind.LOOK_UP,
+                namespace=namespace.ident.hex(),
                 model=self._files.identity.fingerprint.hex(),
                 result=result,
-                tokens_requested=requested,
+                tokens_requested=report.tokens_reused + report.tokens_computed,
                 tokens_reused=report.tokens_reused,
                 load_seconds=report.load_s,
                 first_token_seconds=report.first_token_s,

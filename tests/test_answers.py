@@ -12,6 +12,7 @@ from kvprep.answers import AnswerReport, Assistant
 from kvprep.errors import DocumentError, NotFound
 from kvprep.prefill.models import ModelSpec
 from kvprep.reuse import load
+from kvprep.store.usage import EventKind
 from kvprep.types import MissReason
 
 QUESTION = "When is it due?"
@@ -30,8 +31,9 @@ def _ask(desk: Desk, path: Path | str, **settings: Any) -> AnswerReport:
 
 
 def _rows(desk: Desk) -> list[tuple[str, int, int]]:
-    rows = desk.store.usage.lookups(desk.namespace.ident.hex())
-    return [(row["result"], row["tokens_requested"], row["tokens_reused"]) for row in rows]
+    rows = desk.store.usage.recent(kinds=[EventKind.LOOK_UP])[::-1]
+    events = [event for _, event in rows if event.namespace == desk.namespace.ident.hex()]
+    return [(event.result, event.tokens_requested, event.tokens_reused) for event in events]
 
 
 @pytest.fixture

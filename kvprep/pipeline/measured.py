@@ -1,6 +1,7 @@
 """What a namespace has measured of a model: its prefills and its loads."""
 
 from kvprep.store.namespace import Namespace
+from kvprep.store.usage import HITS
 from kvprep.types import EntryId, Fingerprint
 
 _MOST_ENTRIES = 100
@@ -17,7 +18,7 @@ def measured_prefills(namespace: Namespace, model: Fingerprint) -> list[tuple[in
 
 def measured_load_s(namespace: Namespace, model: Fingerprint) -> float | None:
     """Give the seconds that loading a token took, over all loads of a model; None where there was none."""
-    lookups = namespace.store.usage.lookups(namespace.ident.hex())
-    loads = [row for row in lookups if row["model"] == model.hex() and row["load_seconds"] > 0]
-    tokens = sum(row["tokens_reused"] for row in loads)
-    return sum(row["load_seconds"] for row in loads) / tokens if tokens else None
+    sums = namespace.store.usage.sums(namespace=namespace.ident.hex())
+    loads = [row for row in sums if row.model == model.hex() and row.result in HITS and row.load_seconds > 0]
+    tokens = sum(row.tokens_reused for row in loads)
+    return sum(row.load_seconds for row in loads) / tokens if tokens else None

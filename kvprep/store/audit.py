@@ -11,7 +11,7 @@ import pwd
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +20,9 @@ from typing import Any
 from kvprep.errors import StoreError, StoreFull
 from kvprep.hashing import keyed_id
 from kvprep.store.database import DAMAGED, open_database
+from kvprep.store.grouping import Groups
 from kvprep.store.layout import FREE_SPACE
 
-GROUP_SECONDS = 1.0
-"""Records are written together: at the latest this long after the first of them, and at the end."""
 FIRST_MAC = bytes(32)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS records (
@@ -90,8 +89,7 @@ class Audit:
             StoreError: it is damaged. Nothing is written over it: what it still says may be needed.
         """
         self._path, self._key, self._principal = path, audit_key, principal
-        self._pending: list[Record] = []
-        self._timer: threading.Timer | None = None
+        self._groups: Groups[Record, Head] = Groups(self._write, self._fail)
         self._failure: StoreError | None = None
         self._lock = threading.Lock()
         try:
@@ -108,14 +106,8 @@ class Audit:
         Raises:
             StoreError: an earlier record could not be written. Nothing goes on unrecorded.
         """
-        record = Record(time.time_ns() // 1000, self._principal, verb, outcome, namespace, subject, tokens)
-        with self._lock:
-            self._raise_failure()
-            self._pending.append(record)
-            if self._timer is None:
-                self._timer = threading.Timer(GROUP_SECONDS, self._flush_in_background)
-                self._timer.daemon = True
-                self._timer.start()
+        self._raise_failure()
+        self._groups.add(Record(time.time_ns() // 1000, self._principal, verb, outcome, namespace, subject, tokens))
 
     def flush(self) -> Head:
         """Write what was noted, in one transaction; return the head of the log.
@@ -123,37 +115,29 @@ class Audit:
         Raises:
             StoreError: it cannot be written.
         """
-        with self._lock:
-            self._raise_failure()
-            return self._flush()
+        self._raise_failure()
+        return self._groups.flush()
 
-    def _flush_in_background(self) -> None:
-        with self._lock:
-            try:
-                self._flush()
-            except StoreError as error:
-                self._failure = error
+    def _fail(self, error: StoreError) -> None:
+        self._failure = error
 
-    def _flush(self) -> Head:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _write(self, group: Sequence[Record]) -> Head:
         try:
-            self._database.execute("BEGIN IMMEDIATE")  # other processes append to the same chain
-            try:
-                head = self._append(self._head())
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+            with self._lock:
+                self._database.execute("BEGIN IMMEDIATE")  # other processes append to the same chain
+                try:
+                    head = self._append(self._head(), group)
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    if self._database.in_transaction:
+                        self._database.execute("ROLLBACK")
+                    raise
         except DAMAGED as error:
             raise self._error(error) from error
-        self._pending.clear()
         return head
 
-    def _append(self, head: Head) -> Head:
-        for pending in self._pending:
+    def _append(self, head: Head, group: Sequence[Record]) -> Head:
+        for pending in group:
             record = replace(pending, seq=head.seq + 1)
             head = Head(record.seq, record_mac(self._key, head.mac, record))
             row = (record.seq, record.at_us, record.principal, record.verb, record.outcome, record.namespace)
@@ -219,14 +203,12 @@ class Audit:
 
     def close(self) -> Head | None:
         """Write what is left and close the file; return the head of the log, None where nothing was noted."""
-        with self._lock:
-            noted = bool(self._pending)
-            try:
-                self._raise_failure()
-                head = self._flush() if noted else None
-            finally:
+        try:
+            self._raise_failure()
+            return self._groups.flush() if len(self._groups) else None
+        finally:
+            with self._lock:
                 self._database.close()
-        return head
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -109,9 +109,9 @@ class Store:
 
     @property
     def usage(self) -> Usage:
-        """The counters of look-ups, opened when first needed."""
+        """What the store was used for; the file is opened when first needed."""
         if self._usage is None:
-            self._usage = Usage(self.path / "usage.sqlite")
+            self._usage = Usage(self.path / "usage.sqlite", self.principal)
         return self._usage
 
     @property

@@ -12,6 +12,7 @@ import pytest
 
 from kvprep.errors import StoreError
 from kvprep.store import audit as audit_module
+from kvprep.store import grouping
 from kvprep.store.audit import Audit, Head, Record, record_mac
 from kvprep.store.auditcheck import AuditReport, check_audit
 
@@ -188,7 +189,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(path: Path) -> None:
 def test_records_are_written_within_a_second_without_being_asked_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_module, "GROUP_SECONDS", 0.01)
+    monkeypatch.setattr(grouping, "GROUP_SECONDS", 0.01)
     log = opened(path)
     log.record("look-up", "hit")
     for _ in range(1000):
@@ -209,7 +210,7 @@ def test_records_of_a_moment_share_one_transaction(path: Path) -> None:
 
 
 def test_what_could_not_be_written_stops_what_comes_after_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_module, "GROUP_SECONDS", 0.01)
+    monkeypatch.setattr(grouping, "GROUP_SECONDS", 0.01)
     log = opened(path)
     change(path, "DROP TABLE records")
     log.record("look-up", "hit")
