@@ -50,14 +50,16 @@ class Workload:
 
 @contextmanager
 def build(
-    folder: Path, *, documents: int = 8, look_ups: int = 400, days: int = 30, now: float = NOW, seed: int = 0
+    folder: Path, *, documents: int = 8, look_ups: int = 400, days: int = 30, now: float = NOW, rare: bool = True
 ) -> Iterator[Workload]:
     """Make a store in a folder, with its key beside, and record a simulated time that ends at `now`.
+
+    `rare` adds what seldom happens: failures, removals, checks, and somebody who reads one document sixty times.
 
     Documents 4, 5 … are invoices that share their first blocks; the last one is never read; the second namespace
     holds one document of another model.
     """
-    chance = random.Random(seed)
+    chance = random.Random(0)
     begin = now - days * DAY
     with Store.create(folder / "store", key_file=folder / "key") as store:
         main = store.namespace("default")
@@ -65,7 +67,7 @@ def build(
         put = [(main, p) for p in _put_documents(main, documents, begin)] + [(other, _put_other(other, begin))]
         events = [(begin, _write(ns, each)) for ns, each in put]
         events += _look_ups(chance, put, look_ups, begin, days)
-        events += _rare(put, begin, days)
+        events += [*_rare(put, begin, days), *_scraped(chance, *put[0], begin + 2 * DAY)] if rare else []
         for at, event in sorted(events, key=lambda pair: pair[0]):
             store.usage.record(event, at=at)
         store.usage.flush()
@@ -138,10 +140,14 @@ def _look_ups(
         namespace, made = put[number]
         event = _look_up(chance, _event(namespace, made, EventKind.LOOK_UP, chance.choice(_RESULTS)), made)
         found.append((begin + 600 + chance.random() * (days * DAY - 660), event))
-    busy = _event(*put[0], EventKind.LOOK_UP, "hit")
-    scraped = replace(_look_up(chance, busy, put[0][1]), principal="root/scraper")
-    found += [(begin + 2 * DAY + second, scraped) for second in range(60)]
     return found
+
+
+def _scraped(
+    chance: random.Random, namespace: Namespace, made: store_makers.Put, begin: float
+) -> list[tuple[float, Event]]:
+    event = _look_up(chance, _event(namespace, made, EventKind.LOOK_UP, "hit"), made)
+    return [(begin + second, replace(event, principal="root/scraper")) for second in range(60)]
 
 
 def _look_up(chance: random.Random, event: Event, made: store_makers.Put) -> Event:
