@@ -15,8 +15,7 @@ import numpy as np
 from kvprep.documents.cage import Cage
 from kvprep.errors import EntryGone, IntegrityError, NotFound, StoreError
 from kvprep.pipeline.deferral import is_worth_now
-from kvprep.pipeline.fitting import ANSWER_ROOM_TOKENS
-from kvprep.pipeline.late import computed_late
+from kvprep.pipeline.late import LateJob, computed_late
 from kvprep.pipeline.model import load_engine as embedded_engine
 from kvprep.pipeline.model import remembered_spec
 from kvprep.pipeline.reading import read_one
@@ -37,9 +36,9 @@ from kvprep.types import ContentHash, MissReason, Prompt
 class AnswerReport:
     """What one answer took."""
 
+    question: str
     document: ContentHash | None = None
     """What was asked about: as it is known, and where it is not, as it was read."""
-    question: str
     answer: str = ""
     result: str = "miss"
     """`hit`, `partial` or `miss`."""
@@ -169,8 +168,8 @@ class Assistant:
         began = time.perf_counter()
         ready = self._warm(report, found, max_new_tokens) if use_cache else self._replayed(report, found)
         if ready is None:
-        report.document = document or ready.document
             ready = self._cold(report, name, document, storing if use_cache else None)
+        report.document = document or ready.document
         tail = self._template.continuation(ready.prompt, question)
         report.tokens_computed += len(tail)
         token_ids: list[int] = []
@@ -262,26 +261,17 @@ class Assistant:
 
     def _late(self, report: AnswerReport, content: ContentHash, prompt: Prompt, storing: ExitStack) -> _Ready | None:
         """Compute a deferred document that is worth it by now, so that it is stored; None: nothing is to be stored."""
-        namespace, tags = self._namespace, self._template.tags
-        record = namespace.document_or_none(namespace.document_id(content))
-        model = namespace.index.model_id(self._files.identity.fingerprint, tags)
-        deferral = record.deferral(model) if record else None
-        if record is None or deferral is None or not is_worth_now(namespace, record, deferral):
+        tags, record = self._template.tags, self._namespace.document_or_none(self._namespace.document_id(content))
+        deferral = (
+            record.deferral(self._namespace.index.model_id(self._files.identity.fingerprint, tags)) if record else None
+        )
+        if record is None or deferral is None:
             return None
         try:
-            late = storing.enter_context(
-                computed_late(
-                    namespace,
-                    self._files,
-                    tags,
-                    self.engine,
-                    record,
-                    prompt,
-                    deferral,
-                    room=ANSWER_ROOM_TOKENS,
-                    codec=self._codec,
-                )
-            )
+            if not is_worth_now(self._namespace, record, deferral):
+                return None
+            job = LateJob(record, prompt, deferral, tags, self._codec)
+            late = storing.enter_context(computed_late(self._namespace, self._files, self.engine, job))
         except StoreError as error:
             report.detail = f"deferred, and not stored now: {error}"
             return None
@@ -310,23 +300,23 @@ class Assistant:
             )
         return record.content_hash, record.text
 
-                document=namespace.document_id(report.document).hex(),
     def _count(self, report: AnswerReport) -> None:
         result = report.result if report.reason in ("", MissReason.ABSENT) else report.reason
         if result == "no-cache" or report.document is None:
             return
         namespace = self._namespace
-                prefill_seconds=report.prefill_s,
         namespace.store.usage.record(
             Event(
                 EventKind.LOOK_UP,
                 namespace=namespace.ident.hex(),
                 model=self._files.identity.fingerprint.hex(),
+                document=namespace.document_id(report.document).hex(),
                 result=result,
                 tokens_requested=report.tokens_reused + report.tokens_computed,
                 tokens_reused=report.tokens_reused,
                 load_seconds=report.load_s,
                 first_token_seconds=report.first_token_s,
+                prefill_seconds=report.prefill_s,
                 saved_seconds=report.saved_s,
                 saved_flops=report.saved_flops,
             )
