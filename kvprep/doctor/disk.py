@@ -23,8 +23,8 @@ _SLOW = 50e6
 
 
 def existing(path: Path) -> Path:
-    """Give the path, or the nearest folder above it that is there."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+    """Give the folder at a path, or the nearest one above it."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def check_file_system(path: Path, mounts: Path = MOUNTS) -> Iterator[Check]:

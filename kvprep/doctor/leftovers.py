@@ -51,7 +51,8 @@ def check_leftovers(layout: Layout) -> Iterator[Check]:
 
 def check_locks(layout: Layout) -> Iterator[Check]:
     """Say who holds a lock. The kernel frees the locks of a dead process, so a held one has a living holder."""
-    held = [path for path in sorted((layout.root / "locks").glob("*.l*")) if _is_held(path)]
+    files = (path for path in sorted((layout.root / "locks").glob("*.l*")) if path.is_file())
+    held = [path for path in files if _is_held(path)]
     if not held:
         yield fine("locks", "nobody holds one")
     for path in held:

@@ -8,6 +8,7 @@ from pathlib import Path
 from kvprep.doctor.check import Check, fine, note, problem
 from kvprep.errors import KvprepError, StoreNotFound
 from kvprep.store import remembered
+from kvprep.store.findings import RESTORE_KEYS
 from kvprep.store.keyfile import read_key_file
 from kvprep.store.layout import FOLDERS, FORMAT_VERSION, Layout, open_layout
 from kvprep.store.places import default_key_path
@@ -116,7 +117,9 @@ def _apart(root: Path, path: Path) -> Check:
 def check_ways_in(layout: Layout) -> Iterator[Check]:
     """Count the keys: with a single one, its loss is the loss of everything."""
     count = len(slot_files(layout, FILE_SLOT)) + len(slot_files(layout, PASSPHRASE_SLOT))
-    if count > 1:
+    if not count:
+        yield problem("ways in", "no key slot is left: no key opens this store", RESTORE_KEYS, is_integrity=True)
+    elif count > 1:
         yield fine("ways in", f"{count} keys have a slot here")
     else:
         yield note(

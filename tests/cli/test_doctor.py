@@ -97,6 +97,37 @@ def test_a_damaged_and_a_wrong_key_are_told_apart(run, examined, stocked: Path, 
     assert "damaged" in examined()["key"]["message"]
 
 
+def test_a_store_that_has_lost_its_key_slots_is_damaged(examined, stocked: Path, store: Path) -> None:
+    for path in (store / "keys").iterdir():
+        path.unlink()
+    checks = examined()
+    assert (checks["ways in"]["integrity"], checks["opening"]["result"]) == (True, "problem")
+
+
+STRANGE: dict[str, Callable[[Path], object]] = {
+    "a file in its place": lambda store: (shutil.rmtree(store), store.write_text("x")),
+    "a folder for store.toml": lambda store: ((store / "store.toml").unlink(), (store / "store.toml").mkdir()),
+    "a folder for the index": lambda store: ((store / "index.sqlite").unlink(), (store / "index.sqlite").mkdir()),
+    "a folder for the audit log": lambda store: ((store / "audit.sqlite").unlink(), (store / "audit.sqlite").mkdir()),
+    "no locks": lambda store: shutil.rmtree(store / "locks"),
+    "no namespaces": lambda store: shutil.rmtree(store / "namespaces"),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_whatever_stands_there_is_a_problem_with_a_mend(examined, stocked: Path, store: Path, what: str) -> None:
+    STRANGE[what](store)
+    assert any(check["result"] == "problem" for check in examined().values())
+
+
+def test_strange_files_among_locks_and_leftovers_keep_nobody_waiting(examined, stocked: Path, store: Path) -> None:
+    for folder, name in (("locks", "strange.lease"), ("tmp", "strange")):
+        os.mkfifo(store / folder / name)
+        os.symlink("loop", store / folder / "loop")
+    (store / "locks" / "folder.lease").mkdir()
+    assert results(examined(), "locks", "leftovers") == ["ok", "ok"]
+
+
 def test_who_else_can_read_the_key_or_write_to_the_store(examined, stocked: Path, store: Path, tmp_path: Path) -> None:
     (tmp_path / "key").chmod(0o644)
     store.chmod(0o777)
