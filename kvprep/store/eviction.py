@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import count, groupby
 
 from kvprep.store.entry import Deferral, EntryRecord
+from kvprep.store.events import Event, EventKind
 from kvprep.store.holdings import Holding, Holdings
 from kvprep.store.layout import Layout
 from kvprep.store.namespace import Namespace
@@ -157,7 +158,22 @@ def _evict_batch(store: Store, batch: Sequence[Eviction], now: float) -> list[Ev
         return is_same and all(stretch.segment not in spared for stretch in entry.stretches)
 
     deferrals = {ident: _deferral(eviction, now) for ident, eviction in chosen.items()}
-    return [chosen[ident] for ident in namespace.evict(deferrals, why=str(reason), still=still)]
+    evicted = [chosen[ident] for ident in namespace.evict(deferrals, why=str(reason), still=still)]
+    for eviction in evicted:
+        store.usage.record(_event(eviction), at=now)
+    return evicted
+
+
+def _event(eviction: Eviction) -> Event:
+    namespace, holding = eviction.namespace, eviction.holding
+    return Event(
+        EventKind.EVICTION,
+        namespace=namespace.ident.hex(),
+        model=holding.entry.fingerprint.hex(),
+        document=namespace.document_id(holding.entry.document).hex(),
+        result=str(eviction.reason),
+        num_bytes=holding.num_bytes,
+    )
 
 
 def _deferral(eviction: Eviction, now: float) -> Deferral:
