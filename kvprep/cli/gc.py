@@ -7,15 +7,17 @@ import typer
 
 from kvprep.cli import render
 from kvprep.cli.options import STORE, command
+from kvprep.cli.pace import Nice, lower_priority
 from kvprep.cli.session import Session
 from kvprep.codec import find_codec
 from kvprep.store.gc import collect
 
 
-@command(example="kvprep gc --dry-run", codes=(*STORE, 11))
+@command(example="kvprep gc --dry-run", codes=(*STORE, 75))
 def gc(
     session: Session,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
+    nice: Nice = None,
 ) -> None:
     """Remove what expired and what nothing needs any more.
 
@@ -23,6 +25,7 @@ def gc(
     document shares a file with others, what they need of it is sealed anew under another key, and the file removed;
     until then it counts as awaiting shred. Runs beside ingests and readers; what an ingest works with stays.
     """
+    lower_priority(nice)
     with session.store() as store:
         collected = collect(store, dry_run=dry_run, now=time.time(), find_codec=find_codec)
     facts = {

@@ -23,6 +23,7 @@ from kvprep.cli.ingest_options import (
 )
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
+from kvprep.cli.pace import MaxSeconds, Nice, lower_priority
 from kvprep.cli.session import Session
 from kvprep.config import Settings, TtlSection, parse_duration
 from kvprep.receipt import Call, look, num_unchanged
@@ -59,6 +60,8 @@ def ingest(
         float | None, typer.Option(min=0, metavar="SECONDS", help="Wait no longer for another ingest to end: exit 11.")
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for another ingest: exit 75.")] = False,
+    max_seconds: MaxSeconds = None,
+    nice: Nice = None,
 ) -> None:
     """Read, prefill and store documents.
 
@@ -68,6 +71,7 @@ def ingest(
     One bad file never stops the rest. Names that begin with a dot and symbolic links are passed over. Where no store
     was ever seen, one is made. While another ingest runs in the namespace, this one waits.
     """
+    lower_priority(nice)
     session = session.with_model(name=model, device=device, dtype=dtype)
     session = with_ingest_flags(
         session,
@@ -90,13 +94,16 @@ def ingest(
         again.draw(number, time.perf_counter() - began, is_quiet=session.quiet)
         return
     from kvprep.cli import ingesting
+    from kvprep.pipeline.timelimit import TimeLimit
 
+    limit = TimeLimit(max_seconds)
     chosen = replace(ingest_settings(session, keep_drifted=keep_drifted), prune_missing=prune_missing)
-    report = ingesting.run(session, paths, chosen, wait_seconds=0.0 if no_wait else wait, later=no_wait, seen=seen)
+    wait = 0.0 if no_wait else wait
+    report = ingesting.run(session, paths, chosen, wait_seconds=wait, later=no_wait, seen=seen, limit=limit)
     ingesting.log(session, report)
     if not session.emit("ingest", ingesting.report_facts(report)):
         ingesting.draw(report)
-    ingesting.judge(report, strict)
+    ingesting.judge(report, strict, limit)
 
 
 def _call(session: Session, paths: list[Path], keep_drifted: bool) -> Call:

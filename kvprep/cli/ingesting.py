@@ -11,9 +11,10 @@ from kvprep.cli.creation import furnish
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
 from kvprep.cli.unlocking import passphrase_for
-from kvprep.errors import DocumentError, SomeFailed, StoreLocked, TryAgainLater
+from kvprep.errors import DocumentError, SomeFailed, StoppedEarly, StoreLocked, TryAgainLater
 from kvprep.pipeline import IngestReport, IngestSettings, remembered_spec
 from kvprep.pipeline import ingest as run_ingest
+from kvprep.pipeline.timelimit import TimeLimit
 from kvprep.prefill.models import files_that_tell
 from kvprep.progress import Silent
 from kvprep.receipt import Look, write_receipt
@@ -30,6 +31,7 @@ def run(
     wait_seconds: float | None,
     later: bool,
     seen: Look | None,
+    limit: TimeLimit,
 ) -> IngestReport:
     """Ingest, and leave a receipt where nothing was new.
 
@@ -40,6 +42,7 @@ def run(
         wait_seconds: for another ingest to end; None: for ever.
         later: where it would have to wait, raise TryAgainLater.
         seen: what there was before this run; None: it gets no receipt.
+        limit: how long it may take.
     """
     # The readers start first: no process that opens a stranger's file has ever seen the key.
     with session.cage() as cage, _namespace(session) as namespace, ExitStack() as lease:
@@ -52,7 +55,7 @@ def run(
             lease.enter_context(namespace.lease(wait_seconds=wait_seconds))
         settings = replace(settings, model=session.model(namespace))
         with session.progress() as progress:
-            report = run_ingest(namespace, cage, paths, settings, progress)
+            report = run_ingest(namespace, cage, paths, settings, progress, limit=limit)
         if seen is not None and _is_nothing_new(report):
             models = files_that_tell(remembered_spec(namespace.state().settings), Silent())
             write_receipt(seen, len(report.items), namespace.index.next_expiry(seen.began_ns / 1e9), models)
@@ -61,7 +64,7 @@ def run(
 
 def _is_nothing_new(report: IngestReport) -> bool:
     counts = report.counts()
-    return 0 < counts.pop("found") == counts.pop("unchanged") and not any(counts.values())
+    return 0 < counts.pop("found") == counts.pop("unchanged") and not any(counts.values()) and not report.left
 
 
 @contextmanager
@@ -79,6 +82,7 @@ def report_facts(report: IngestReport) -> Facts:
     """Write a report for JSON."""
     return {
         "documents": report.counts(),
+        "left": report.left,
         "tokens": {
             "total": report.tokens_total,
             "computed": report.tokens_computed,
@@ -111,6 +115,8 @@ def log(session: Session, report: IngestReport) -> None:
     """Log how many sources had which outcome, and what each stage took."""
     for outcome, number in Counter(item.outcome for item in report.items).items():
         session.log(f"{number} {outcome}", outcome=str(outcome), documents=number)
+    if report.left:
+        session.log(f"{report.left} left", outcome="left", documents=report.left)
     session.log("read", stage="read", seconds=report.normalise_s, files_reread=report.reread)
     session.log(
         "prefill",
@@ -134,7 +140,7 @@ def draw(report: IngestReport) -> None:
     """Draw the sums of a report, and what was skipped or failed."""
     counts = {name: count for name, count in report.counts().items() if count or name == "found"}
     shown = ", ".join(f"{count} {name}" for name, count in counts.items() if not name.startswith("reread"))
-    pairs = {"documents": shown}
+    pairs = {"documents": shown + (f", {report.left} left" if report.left else "")}
     if report.reread:
         pairs["upgrade"] = f"{report.reread} unchanged sources read again, {report.reread_changed} show another text"
     if report.tokens_total:
@@ -159,8 +165,13 @@ def bad_items(report: IngestReport) -> list[IngestItem]:
     return [item for item in report.items if item.outcome in (Outcome.SKIPPED, Outcome.FAILED)]
 
 
-def judge(report: IngestReport, strict: bool) -> None:
+def judge(report: IngestReport, strict: bool, limit: TimeLimit) -> None:
     """Raise what says by its exit code that not every source is stored."""
+    if report.left:
+        raise StoppedEarly(
+            f"stopped after {limit.seconds:g} s; {render.counted(report.left, 'document')} left; run it again",
+            hint="What was done stays done: the next run carries on.",
+        )
     bad = bad_items(report)
     failed = [item for item in bad if item.outcome is Outcome.FAILED]
     if strict and failed:

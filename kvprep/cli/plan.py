@@ -98,7 +98,6 @@ def _namespace(session: Session, opened: ExitStack) -> Namespace | None:
 
 def _counts(made: IngestPlan) -> dict[str, int]:
     counts = made.report.counts()
-    del counts["left"]  # a plan has no time limit
     return {"found": counts.pop("found"), "new": counts.pop("ingested"), **counts}
 
 

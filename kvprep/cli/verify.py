@@ -15,6 +15,7 @@ from kvprep.cli.junit import write_junit
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
+from kvprep.cli.pace import Nice, lower_priority
 from kvprep.cli.repair import draw_repair, repair
 from kvprep.cli.session import Session
 from kvprep.cli.verify_options import MaxAge, MaxDuration, Sample, Writers, effort, public_keys
@@ -65,12 +66,14 @@ def verify(
     model: Model = None,
     device: Device = None,
     dtype: Dtype = None,
+    nice: Nice = None,
 ) -> None:
     """Check that every file is what was written.
 
     Changes nothing, but for --repair and --rebuild-index, and a log of what was checked when: a sample begins with
     what was unchecked for the longest time. Runs beside everything else; what others do meanwhile is no finding.
     """
+    lower_priority(nice)
     session = session.with_model(name=model, device=device, dtype=dtype)
     chosen, writers = effort(sample, max_duration, max_age), public_keys(writer or [])
     level = level or (Level.CHECKSUM if writers else Level.BYTES)

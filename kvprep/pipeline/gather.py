@@ -3,6 +3,7 @@
 Nothing is written to the store.
 """
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from kvprep.pipeline.known import KnownFiles
 from kvprep.pipeline.reading import ReadFile, ReadSource, read_files
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
+from kvprep.pipeline.timelimit import TimeLimit
 from kvprep.pipeline.versions import Versions
 from kvprep.progress import Progress
 from kvprep.store.entry import DocumentRecord
@@ -36,6 +38,9 @@ from kvprep.types import (
 
 KEPT_TEXT = "kept-text"
 """Kind of a finding: the document keeps the text of an earlier reading, which differs in blanks."""
+
+_READING_SHARE = 0.5
+"""Of a run's time: what it reads and does not store, the next run reads again."""
 
 
 @dataclass
@@ -71,6 +76,7 @@ class Gatherer:
         """
         self._settings, self._report, self._progress = settings, report, progress
         self._known, self._shown_by = known, shown_by
+        self._num_documents = 0
 
     @classmethod
     def into(
@@ -94,14 +100,17 @@ class Gatherer:
         )
         return cls(settings, report, progress, known, Versions(namespace).shown_by)
 
-    def gather(self, cage: Cage, paths: Sequence[Path]) -> Gathered:
-        """Read every source that has changed, and group the ones that show the same text."""
+    def gather(self, cage: Cage, paths: Sequence[Path], limit: TimeLimit | None = None) -> Gathered:
+        """Read every source that has changed, and group the ones that show the same text.
+
+        Half of the time of a limit is for reading, the rest for what is done with the documents; at least one is read.
+        """
         began = time.perf_counter()
         gathered = Gathered()
         files = discover(paths, self._settings.include, self._settings.exclude)
         changed = [path for path in files if not self._is_unchanged(path)]
         self._progress.start("read", len(changed), "files")
-        gathered.groups = group_exact(self._readings(cage, changed, gathered))
+        gathered.groups = group_exact(self._readings(cage, self._in_time(changed, limit or TimeLimit()), gathered))
         self._progress.finish("read")
         self._report.normalise_s = time.perf_counter() - began
         return gathered
@@ -111,6 +120,16 @@ class Gatherer:
         for source in sources:
             self._report.add(source.path, Outcome.DEFERRED if source.is_deferred else Outcome.UNCHANGED)
         return bool(sources)
+
+    def _in_time(self, paths: list[Path], limit: TimeLimit) -> Iterator[Path]:
+        if limit.seconds is not None:
+            # What becomes no document is read again by every run: it must not always come first.
+            random.shuffle(paths)
+        for number, path in enumerate(paths):
+            if self._num_documents and limit.is_over(_READING_SHARE):
+                self._report.left += len(paths) - number
+                return
+            yield path
 
     def _readings(
         self, cage: Cage, paths: Sequence[Path], gathered: Gathered
@@ -124,6 +143,7 @@ class Gatherer:
                     continue
                 reading = self._admitted(source.reading)
                 if isinstance(reading, CanonicalDocument) and file.state is not None:
+                    self._num_documents += 1
                     yield self._compared(_record(source, reading, file.state, file), reading)
                 elif isinstance(reading, Skipped):
                     self._report.add_skipped(source.path, reading)

@@ -21,6 +21,7 @@ from kvprep.pipeline.model import as_settings, load_engine, remembered_spec, rem
 from kvprep.pipeline.packing import codec_of
 from kvprep.pipeline.report import IngestReport
 from kvprep.pipeline.settings import IngestSettings
+from kvprep.pipeline.timelimit import TimeLimit
 from kvprep.pipeline.versions import Versions
 from kvprep.pipeline.writer import Writer
 from kvprep.prefill.base import Engine
@@ -44,6 +45,7 @@ def ingest(
     progress: Progress | None = None,
     *,
     load: Callable[[ModelFiles], Engine] | None = None,
+    limit: TimeLimit | None = None,
 ) -> IngestReport:
     """Bring documents into a namespace. The caller holds the namespace's lease.
 
@@ -54,6 +56,8 @@ def ingest(
         settings: how.
         progress: hears of the stages `read`, `render` and `prefill`, and of what `resolve` does.
         load: makes the engine, only if there is something to compute; the embedded engine by default.
+        limit: when it is over, no further document is begun; at least one is computed, so that runs which follow one
+            another come to an end. What is left is only counted.
 
     Raises:
         StoreFull: the new keys and values would not fit; nothing has been computed.
@@ -61,7 +65,7 @@ def ingest(
     """
     began = time.perf_counter()
     settings, progress = settings or IngestSettings(), progress or Silent()
-    run = _Ingest(namespace, settings, progress, load or load_engine)
+    run = _Ingest(namespace, settings, progress, load or load_engine, limit or TimeLimit())
     run.read(cage, paths)
     run.store()
     if settings.prune_missing:
@@ -80,7 +84,7 @@ def ingest_groups(
     load: Callable[[ModelFiles], Engine] | None = None,
 ) -> IngestReport:
     """Do as `ingest` does, with documents that have been read already."""
-    run = _Ingest(namespace, settings, progress, load or load_engine)
+    run = _Ingest(namespace, settings, progress, load or load_engine, TimeLimit())
     run.take(groups)
     run.store()
     return run.report
@@ -95,8 +99,10 @@ class _Ingest:
         settings: IngestSettings,
         progress: Progress,
         load: Callable[[ModelFiles], Engine],
+        limit: TimeLimit,
     ) -> None:
         self._namespace, self._settings, self._progress, self._load = namespace, settings, progress, load
+        self._limit = limit
         known = namespace.state().settings
         spec = settings.model or remembered_spec(known)
         preamble = known.get("preamble", "") if settings.preamble is None else settings.preamble
@@ -127,7 +133,7 @@ class _Ingest:
         gatherer = Gatherer.into(
             self._namespace, model, self._tags, self._settings, self.report, self._progress, self._deferrals
         )
-        self._gathered = gatherer.gather(cage, paths)
+        self._gathered = gatherer.gather(cage, paths, self._limit)
 
     def take(self, groups: Sequence[DocumentGroup]) -> None:
         """Work with documents that were read before."""
@@ -241,7 +247,10 @@ class _Ingest:
                 self._progress,
                 writer,
             )
-            for turn in planned:
+            for number, turn in enumerate(planned):
+                if number and self._limit.is_over():
+                    self.report.left += len(planned) - number
+                    break
                 job, group = jobs[turn.index], groups[turn.index]
                 job = replace(job, stored=prefixes.exactly(job.prompt.token_ids, turn.stored))
                 computer.run(turn, job, self._putter(group))

@@ -18,6 +18,8 @@ class IngestReport:
     reread_changed: int = 0
     """How many of those show another text now."""
     pruned: int = 0
+    left: int = 0
+    """Files and documents for which there was no time."""
     tokens_total: int = 0
     tokens_computed: int = 0
     kv_bytes: int = 0

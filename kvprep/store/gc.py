@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kvprep.errors import IntegrityError, PolicyDenied, StoreFull, StoreLocked, UnsupportedFormat
+from kvprep.errors import IntegrityError, PolicyDenied, StoreFull, StoreLocked, TryAgainLater, UnsupportedFormat
 from kvprep.store.eviction import Appraise, Choice, Eviction, carry_out
 from kvprep.store.layout import Layout, disk_errors, file_size, is_left_behind, sync_folder, unlink_left_behind
 from kvprep.store.lock import exclusive
@@ -76,7 +76,7 @@ def collect(
         max_bytes: what may stay, of entries, documents and segments; what is worth least goes until the rest fits.
 
     Raises:
-        StoreLocked: another gc is running.
+        TryAgainLater: another gc is running.
         IntegrityError: a namespace does not open.
     """
     if dry_run:
@@ -99,7 +99,7 @@ def _alone(layout: Layout) -> Iterator[Pins]:
             with closing(Pins(layout, "gc")) as pins:
                 yield pins
     except StoreLocked as error:
-        raise StoreLocked(str(error), hint="Another gc is running; run this one when it has ended.") from error
+        raise TryAgainLater(str(error), hint="Another gc is running; run this one when it has ended.") from error
 
 
 class _Collection:
