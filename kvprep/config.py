@@ -153,9 +153,16 @@ def parse_price(text: str) -> tuple[str, float | str]:
     if name not in _CHOSEN:
         raise ValueError(f"{name!r} is no price; one of {', '.join(_CHOSEN)}")
     try:
-        return name, _CHOSEN[name](float(value) if _CHOSEN[name] is _price else value)
+        return name, _CHOSEN[name](_as_number(value) if _CHOSEN[name] is _price else value)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _number(digits: str) -> float:

@@ -73,10 +73,11 @@ def draw_prospects(prospects: Sequence[Prospect], prices: Prices) -> None:
         )
         for a in dearest[:_MOST_ROWS]
     ]
+    if rest := dearest[_MOST_ROWS:]:
+        less = money(prices, sum(a.prefill + a.rent for a in rest))
+        rows.append(("", "", less, "", "", f"{len(rest)} more, in all; --json lists them"))
     columns = ("tokens", "prefill", "costs", "pays after its", "reads expected", "new document")
     render.table(columns, rows, numbers=("tokens", "prefill", "costs", "reads expected"))
-    if len(dearest) > _MOST_ROWS:
-        render.note(f"{len(dearest) - _MOST_ROWS} more that cost less; --json lists all.")
 
 
 def _paying(prospects: Sequence[Prospect]) -> str:

@@ -1,8 +1,11 @@
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from model_fixtures import SMALL, save_tiny_model
+
+from kvprep.economics.table import PACKAGED
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_docs"
 
@@ -102,3 +105,75 @@ def test_once_answers_were_loaded_the_plan_knows_when_storing_pays(run, json_of,
     facts = json_of("plan", stocked)
     reuses = facts["break_even"]["reuses"]
     assert reuses is None or reuses > 0
+
+
+def test_a_plan_speaks_of_money_and_of_the_read_after_which_each_document_pays(run, json_of, stocked: Path) -> None:
+    (stocked / "new.txt").write_text("A third document, which nobody has asked about so far. " * 4)
+    assert run("ask", stocked / "lease.txt", "Which rent?").exit_code == 0
+    facts = json_of("plan", "--price", "device_hour=3600", "--price", "storage_gb_month=0", stocked)
+    (money,) = [item["money"] for item in facts["items"] if item["outcome"] == "new"]
+    assert facts["money"]["currency"] == "USD"
+    assert facts["money"]["rent"] == money["rent"] == 0
+    assert facts["money"]["prefill"] == money["prefill"] >= facts["seconds"]["prefill"] > 0
+    assert money["expected_reads"] == pytest.approx(0.5), "one of the two in its folder was asked about, once"
+    assert all(item["money"] is None for item in facts["items"] if item["outcome"] != "new")
+    priced = json_of("plan", "--price", "tariff=claude-haiku", "--price", "storage_gb_month=0", stocked)
+    (hosted,) = [item["money"] for item in priced["items"] if item["money"]]
+    assert hosted["prefill"] == pytest.approx(facts["tokens"]["to_compute"] / 1e6 * 1.00)
+    assert (hosted["pays_with_read"], hosted["break_even_reads"]) == (2, pytest.approx(10 / 9))
+    assert "after its 2nd read" in run("plan", "--price", "tariff=claude-haiku", stocked).stdout
+
+
+def test_without_a_measured_prefill_only_a_tariff_tells_what_computing_costs(json_of, sources: Path) -> None:
+    facts = json_of("plan", sources)
+    assert facts["money"]["prefill"] is None
+    assert all(item["money"] is None for item in facts["items"])
+    assert json_of("plan", "--price", "tariff=claude-haiku", sources)["money"]["prefill"] > 0
+
+
+def test_stored_documents_that_nobody_read_are_named_with_what_they_cost(
+    run, json_of, stocked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert json_of("plan", stocked)["money"]["never_read"]["documents"] == 0, "they are younger than a day"
+    assert run("ask", stocked / "lease.txt", "Which rent?").exit_code == 0
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 2 * 86_400)
+    unread = json_of("plan", stocked)["money"]["never_read"]
+    assert [Path(source).name for source in unread["sources"]] == ["invoice.txt"]
+    assert unread["documents"] == 1
+    assert unread["bytes"] > 0
+    assert unread["spent"] > 0
+    assert "never read" in run("plan", stocked).stdout
+
+
+@pytest.mark.parametrize(
+    ("price", "named"),
+    [
+        ("device_hour=x", "device_hour: must be a number from 0"),
+        ("device_hour=-1", "device_hour: must be a number from 0"),
+        ("device_hour=nan", "device_hour: must be a number from 0"),
+        ("rent=3", "'rent' is no price"),
+        ("currency=", "currency: must not be empty"),
+    ],
+)
+def test_a_price_that_makes_no_sense_is_named(run, sources: Path, price: str, named: str) -> None:
+    result = run("plan", "--price", price, sources)
+    assert result.exit_code == 2
+    assert named in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_prices_of_the_settings_go_before_the_table_and_flags_before_both(
+    run, json_of, stocked: Path, store: Path
+) -> None:
+    (stocked / "new.txt").write_text("A third document, which nobody has asked about so far. " * 4)
+    (store / "kvprep.toml").write_text('[prices]\ndevice_hour = 7200\ntable = "mine.toml"\n')
+    (store / "mine.toml").write_text(PACKAGED.read_text().replace("gb_month = 0.0032", "gb_month = 1000"))
+    facts = json_of("plan", stocked)
+    assert facts["money"]["prefill"] >= 2 * facts["seconds"]["prefill"] * 0.99
+    assert facts["money"]["rent"] > facts["bytes"]["kv"] / 1e9 * 999
+    dearer = json_of("plan", "--price", "device_hour=36000", stocked)
+    assert dearer["money"]["prefill"] > 3 * facts["money"]["prefill"]
+    (store / "mine.toml").write_text("currency = 3\n")
+    result = run("plan", stocked)
+    assert result.exit_code == 1
+    assert "mine.toml: defaults: is missing" in result.stderr.replace("\n", " ")

@@ -264,3 +264,17 @@ def test_a_receipt_opens_neither_index_nor_entries_nor_sources_and_imports_no_he
     assert "index.sqlite" in watched()
     assert watched() == f"{[str(store / 'kvprep.toml'), str(store / 'store.toml')]} ['typer']"
     assert watched() == f"{[str(store / 'store.toml')]} []", "the same line is not even parsed"
+
+
+def test_where_something_is_deferred_there_is_no_receipt_before_it_is_computed(run, settled: Path, is_fast) -> None:
+    new = settled / "new.txt"
+    new.write_text("A third document, which nobody has asked about so far. " * 4)
+    assert not any(is_fast("--worth", 1, settled) for _ in range(3))
+    assert run("ask", "--max-new-tokens", 4, new, "What of it?").exit_code == 0
+    assert not is_fast("--worth", 1, settled)
+    assert is_fast("--worth", 1, settled)
+
+
+def test_the_receipt_of_an_ingest_of_everything_is_none_of_one_that_defers(folder: Path, is_fast) -> None:
+    assert not is_fast("--worth", 1, folder)
+    assert is_fast("--worth", 1, folder)
