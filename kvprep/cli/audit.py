@@ -9,7 +9,7 @@ from kvprep.cli import render
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts, timestamp
 from kvprep.cli.session import Session
-from kvprep.cli.stats import began_at
+from kvprep.cli.since import began_at
 from kvprep.errors import IntegrityError
 from kvprep.store import remembered
 from kvprep.store.audit import Head, Record

@@ -1,10 +1,10 @@
 """The option that sets prices, of `plan`, `stats` and `gc`, and the prices that it and the settings make."""
 
-import math
 from typing import Annotated
 
 import typer
 
+from kvprep import wording
 from kvprep.cli.session import Session
 from kvprep.config import parse_price
 from kvprep.economics.prices import Prices, load_prices
@@ -16,9 +16,6 @@ Price = Annotated[
         help="A price in place of the table's: device_hour=0.5, storage=object, tariff=gpt-5.4; repeatable.",
     ),
 ]
-
-_LEAST = 1e-9
-"""Less is nothing."""
 
 
 def prices_of(session: Session, flags: list[str] | None) -> Prices:
@@ -39,7 +36,5 @@ def _parsed(flag: str) -> tuple[str, float | str]:
 
 
 def money(prices: Prices, amount: float) -> str:
-    """Write an amount for a person: cents, and below one unit the first two digits that count."""
-    size = abs(amount)
-    digits = 2 if size >= 1 or size < _LEAST else 1 - math.floor(math.log10(size))
-    return f"{amount:,.{digits}f} {prices.currency}"
+    """Write an amount for a person."""
+    return wording.money(amount, prices.currency)

@@ -1,34 +1,45 @@
 """Everything that is drawn for a person. Alone in importing rich; colour only on a terminal."""
 
+import shutil
 import sys
-import unicodedata
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from getpass import getpass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from kvprep.cli import logs
 from kvprep.progress import Progress, Silent
+from kvprep.wording import counted, printable, seconds, size
 
-_KEPT = "\n\t"
-_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})
+__all__ = [
+    "Row",
+    "ask_secret",
+    "content",
+    "counted",
+    "error",
+    "facts",
+    "headline",
+    "marked",
+    "note",
+    "printable",
+    "progress",
+    "seconds",
+    "size",
+    "table",
+]
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
 _PIPE_WIDTH = 10_000
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+_LEAST_ROOM = 20
+"""Characters; a text is not cut into shorter lines, nor a column to fewer."""
 
 _MARKS = {"": ("", "", ""), "-": ("[-", "-]", "red"), "+": ("{+", "+}", "green")}
 
 Row = Sequence[str]
-
-
-def printable(text: str) -> str:
-    """Show what could steer a terminal, or turn the order of writing, as an escape: names come from strangers."""
-    return "".join(_shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if char in _KEPT or unicodedata.category(char) not in _HIDDEN_CATEGORIES:
-        return char
-    return char.encode("unicode_escape", "backslashreplace").decode()
 
 
 def error(message: str, hint: str, *, is_warning: bool = False) -> None:
@@ -77,24 +88,54 @@ def marked(parts: Iterable[tuple[str, str]]) -> None:
     sys.stdout.flush()
 
 
+def headline(text: str) -> None:
+    """Print a sentence that says it all, wrapped and bold on a terminal, on one line elsewhere."""
+    from rich.console import Console
+    from rich.text import Text
+
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, highlight=False).print(Text(printable(text), style="bold"))
+    else:
+        print(printable(text))
+
+
 def facts(pairs: Mapping[str, str], *, title: str = "") -> None:
-    """Print names with their values, one a line."""
+    """Print names with their values, one a line; on a terminal, what is longer goes on below the value."""
     if title:
         print(printable(title))
     width = max(map(len, pairs), default=0)
     for name, value in pairs.items():
-        print(f"  {name:<{width}}  {printable(value)}")
+        print("\n".join(_hung(f"  {name:<{width}}  ", printable(value))))
 
 
-def table(columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[str] = ()) -> None:
+def _hung(name: str, value: str) -> list[str]:
+    """Break a value into lines that begin below one another, where stdout is a terminal of some width."""
+    room = shutil.get_terminal_size().columns - len(name)
+    if not sys.stdout.isatty() or len(value) <= room or room < _LEAST_ROOM or "\n" in value:
+        return [name + value]
+    blank = " " * len(name)
+    return textwrap.wrap(
+        value,
+        len(name) + room,
+        initial_indent=name,
+        subsequent_indent=blank,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[str] = (), clipped: str = "") -> None:
     """Draw a table on stdout; into a pipe it is as wide as it needs.
 
     Args:
         columns: their headings.
         rows: cells, as many as columns.
         numbers: headings of the columns that are set to the right.
+        clipped: heading of the one column that gives way where the terminal is narrow: its cells are cut.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -102,13 +143,33 @@ def table(columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[str]
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        drawn.add_column(
+            column,
+            justify="right" if column in numbers else "left",
+            overflow="ellipsis" if column == clipped else "fold",
+        )
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
+    if clipped:
+        number = columns.index(clipped)
+        longest = max(cell_len(printable(row[number])) for row in (columns, *rows))
+        _clip(drawn, number, longest, console)
     with console.capture() as captured:
         console.print(drawn)
     # The box draws an empty line above and below, and fills every line up.
     print("\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip()))
+
+
+def _clip(drawn: "Table", number: int, longest: int, console: "Console") -> None:
+    """Make a column so narrow that the others have room, if that is enough; else all wrap as they would without."""
+    from rich.measure import Measurement
+
+    wanted = Measurement.get(console, console.options.update(max_width=_PIPE_WIDTH), drawn).maximum
+    left = longest - max(wanted - console.width, 0)
+    if left >= min(_LEAST_ROOM, longest):
+        drawn.columns[number].max_width = left
+        for column in drawn.columns:
+            column.no_wrap = True
 
 
 @contextmanager
@@ -163,27 +224,3 @@ class _Bars:
     def close(self) -> None:
         """End the drawing."""
         self._bars.stop()
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Write a number with its noun: 1 entry, 2 entries."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def size(num_bytes: float) -> str:
-    """Write bytes for a person: 1.3 GB."""
-    for unit in _UNITS[:-1]:
-        if abs(num_bytes) < 1000:
-            return f"{num_bytes:.0f} {unit}" if unit == "B" else f"{num_bytes:.1f} {unit}"
-        num_bytes /= 1000
-    return f"{num_bytes:.1f} {_UNITS[-1]}"
-
-
-def seconds(value: float) -> str:
-    """Write a time span for a person: 12 ms, 3.1 s, 2 h 05 min."""
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    if value < 100:
-        return f"{value:.1f} s"
-    minutes = round(value / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"

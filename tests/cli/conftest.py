@@ -1,10 +1,16 @@
 """Real command lines on stores of their own, with a tiny random model."""
 
+import fcntl
 import json
+import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,6 +69,31 @@ def program(store: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
     return start
+
+
+@pytest.fixture
+def terminal(store: Path) -> Callable[..., str]:
+    """Run a command line in a process of its own whose stdout is a terminal of some width."""
+
+    def start(columns: int, *arguments: object) -> str:
+        own, its = pty.openpty()
+        fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        environment = os.environ | {"COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+        command = [*PROGRAM, *map(str, arguments)]
+        with subprocess.Popen(command, stdout=its, stdin=subprocess.DEVNULL, env=environment):
+            os.close(its)
+            shown = b"".join(_chunks(own))
+        os.close(own)
+        return shown.decode().replace("\r", "")
+
+    return start
+
+
+def _chunks(descriptor: int) -> Iterator[bytes]:
+    """Read a terminal until the other side hangs up."""
+    with suppress(OSError):
+        while data := os.read(descriptor, 1 << 16):
+            yield data
 
 
 @pytest.fixture(scope="session")

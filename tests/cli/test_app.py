@@ -211,7 +211,7 @@ def test_every_command_takes_the_common_options(run, line: tuple[str, ...]) -> N
 
 
 def test_a_bug_keeps_its_traceback(run, monkeypatch: pytest.MonkeyPatch, stocked: Path) -> None:
-    monkeypatch.setattr("kvprep.cli.stats.summarise", lambda lookups: 1 / 0)
+    monkeypatch.setattr("kvprep.cli.stats.written", lambda facts: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("stats")
 

@@ -6,7 +6,7 @@ with workload.build(tmp_path) as made:
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,9 +31,7 @@ _TITLES = (
     "Lease of Mill Court",
     "Handbook for new colleagues, third edition",
     "Vertrag über die Wartung der Aufzüge",
-    "Annual report 2025",
-    "契約書 2026",
-    "Terms <b>&</b> conditions",
+    "Annual report 2025: 契約書 <b>&</b>",
 )
 
 
@@ -50,7 +48,14 @@ class Workload:
 
 @contextmanager
 def build(
-    folder: Path, *, documents: int = 8, look_ups: int = 400, days: int = 30, now: float = NOW, rare: bool = True
+    folder: Path,
+    *,
+    documents: int = 8,
+    look_ups: int = 400,
+    days: int = 30,
+    now: float = NOW,
+    rare: bool = True,
+    title: str = _TITLES[0],
 ) -> Iterator[Workload]:
     """Make a store in a folder, with its key beside, and record a simulated time that ends at `now`.
 
@@ -64,12 +69,16 @@ def build(
     with Store.create(folder / "store", key_file=folder / "key") as store:
         main = store.namespace("default")
         other = store.namespace("team", create=True)
-        put = [(main, p) for p in _put_documents(main, documents, begin)] + [(other, _put_other(other, begin))]
+        put = [(main, p) for p in _put_documents(main, (title, *_TITLES[1:]), documents, begin)] + [
+            (other, _put_other(other, begin))
+        ]
         events = [(begin, _write(ns, each)) for ns, each in put]
         events += _look_ups(chance, put, look_ups, begin, days)
         events += [*_rare(put, begin, days), *_scraped(chance, *put[0], begin + 2 * DAY)] if rare else []
-        for at, event in sorted(events, key=lambda pair: pair[0]):
+        for number, (at, event) in enumerate(sorted(events, key=lambda pair: pair[0]), start=1):
             store.usage.record(event, at=at)
+            if not number % 1000:  # of those that wait, more than ten thousand are not kept
+                store.usage.flush()
         store.usage.flush()
         yield Workload(store, [main, other], events, now)
 
@@ -79,10 +88,23 @@ def facts_of(made: Workload, *, since: float = 0.0, prices: Prices | None = None
     return collect_facts(prepare(made.store, made.namespaces, prices or load_prices(), since=since, now=made.now))
 
 
-def _put_documents(namespace: Namespace, count: int, begin: float) -> list[store_makers.Put]:
+def shadow(made: Workload, result: str) -> Event:
+    """Make the event of a shadow check of the first document."""
+    first = next(event for _, event in made.events if event.kind == EventKind.WRITE)
+    return Event(
+        EventKind.SHADOW,
+        namespace=first.namespace,
+        model=first.model,
+        document=first.document,
+        principal=first.principal,
+        result=result,
+    )
+
+
+def _put_documents(namespace: Namespace, titles: Sequence[str], count: int, begin: float) -> list[store_makers.Put]:
     found: list[store_makers.Put] = []
     for number in range(count):
-        title = _TITLES[number] if number < len(_TITLES) and number < 4 else f"Invoice {number:03} of Nordlicht"
+        title = titles[number] if number < len(titles) else f"Invoice {number:03} of Nordlicht"
         if number <= 4:
             made = store_makers.put(namespace, f"text {number}", seed=number, path=f"/x/{number}.txt")
         else:
