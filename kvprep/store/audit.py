@@ -149,9 +149,9 @@ class Audit:
         row = self._database.execute("SELECT seq, mac FROM records ORDER BY seq DESC LIMIT 1").fetchone()
         if row is None:
             return Head()
-        if not isinstance(row[1], bytes):  # SQLite keeps whatever a hand put there
+        if [*map(type, row)] != [int, bytes]:  # SQLite keeps whatever a hand put there
             raise StoreError(f"{self._path}: record {row[0]} is none", hint=_KEEP)
-        return Head(int(row[0]), row[1])
+        return Head(*row)
 
     def records(self, *, since: float = 0.0, principal: str | None = None) -> Iterator[Record]:
         """Records from `since` (seconds since 1970) on, oldest first; of one principal, or of all.

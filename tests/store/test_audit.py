@@ -179,6 +179,16 @@ def test_values_of_another_kind_are_refused_and_nothing_is_allocated_for_them(pa
         checked(path)
 
 
+def test_a_log_whose_last_record_has_no_number_is_not_continued(path: Path) -> None:
+    fill(path)
+    change(path, "ALTER TABLE records RENAME TO former", "CREATE TABLE records AS SELECT * FROM former")
+    change(path, "UPDATE records SET seq = NULL")
+    log = opened(path)
+    log.record("look-up", "hit")
+    with pytest.raises(StoreError, match="record None is none"):
+        log.close()
+
+
 def test_a_file_that_is_no_database_is_left_as_it_is(path: Path) -> None:
     path.write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match=r"audit\.sqlite"):
