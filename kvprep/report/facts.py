@@ -16,7 +16,8 @@ from kvprep.report.stock import Held, Stock, file_sizes, take_stock
 from kvprep.store.namespace import Namespace
 from kvprep.store.needs import awaiting_shred
 from kvprep.store.store import Store
-from kvprep.store.usage import EventKind, Histogram, Reads, Sum
+from kvprep.store.usage import EventKind, Histogram, Sum
+from kvprep.store.usagesums import reads_of
 
 Facts = dict[str, Any]
 
@@ -109,8 +110,9 @@ def collect_facts(report: Report) -> Facts:
 def _judge(report: Report) -> list[ledger.Account]:
     """Judge documents over their whole life: what is worth keeping does not depend on the report's begin."""
     judged: list[ledger.Account] = []
+    rows = report.store.usage.sums() if report.since else report.sums
     for stock in report.stocks:
-        reads: Mapping[str, Reads] = report.store.usage.reads(namespace=stock.namespace)
+        reads = reads_of(row for row in rows if row.namespace == stock.namespace)
         tokens = sum(seen.tokens for seen in reads.values())
         per_token = sum(seen.load_seconds for seen in reads.values()) / tokens if tokens else 0.0
         judged += ledger.accounts(stock.holdings, reads, report.prices, load_s_per_token=per_token, now=report.now)

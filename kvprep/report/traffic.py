@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from statistics import median
 from typing import Any
 
+from kvprep.config import DAY_SECONDS
 from kvprep.store.usage import HITS, EventKind, Sum
 
 RESULTS = ("hit", "partial", "miss", "stale", "expired", "mismatch", "denied", "corrupt")
@@ -85,7 +87,12 @@ def staleness_prevented(counts: Mapping[str, int]) -> int:
 
 def day_of(at: float) -> str:
     """Name the day of a time, in UTC."""
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+    return _day(int(at // DAY_SECONDS))
+
+
+@lru_cache(maxsize=10_000)
+def _day(number: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=number)).isoformat()
 
 
 def days_between(first: str, last: str) -> list[str]:
