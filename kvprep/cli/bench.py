@@ -1,18 +1,21 @@
 """`kvprep bench`."""
 
+import os
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from kvprep.cli.bench_report import draw, facts_of
+from kvprep.cli.bench_report import cautions, draw, facts_of
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import NO_STORE, command
+from kvprep.cli.output import Facts
 from kvprep.cli.price_options import Price, prices_of
 from kvprep.cli.session import Session
+from kvprep.economics.prices import Prices
 from kvprep.pipeline.model import load_engine
 from kvprep.prefill.models import ModelSpec, resolve
-from kvprep.speeds.lengths import LENGTHS, choose_lengths, measure_lengths
+from kvprep.speeds.lengths import BUDGET_S, LENGTHS, choose_lengths, measure_lengths
 from kvprep.speeds.parts import measure_parts
 from kvprep.speeds.workplace import temporary_store
 
@@ -43,22 +46,30 @@ def bench(
 
     Works in a store of its own beside the one that is named, on the same disk, and removes it, also when interrupted.
     Needs no store and waits for nobody; what else runs here makes the figures worse. With the bundled model it takes
-    less than two minutes, where nothing else runs: of a length that takes long, fewer prefills are made.
+    a minute or so: of a length that takes long fewer prefills are made, and longer ones that would take too long are
+    left out, unless they were asked for.
     """
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
     prices = prices_of(session, price)
-    session = session.with_model(name=model, device=device, dtype=dtype)
-    asked = _parsed(lengths)
+    facts = _measured(session.with_model(name=model, device=device, dtype=dtype), _parsed(lengths), rounds, prices)
+    facts |= {"load_average": load, "seconds": time.monotonic() - began}
+    if session.emit("bench", facts):
+        return
+    draw(facts)
+    for caution in cautions(facts):
+        session.say(caution)
+
+
+def _measured(session: Session, asked: tuple[int, ...], rounds: int, prices: Prices) -> Facts:
     with session.progress() as progress, temporary_store(session.path) as store:
         parts = measure_parts(store.path.parent, rounds=_PART_ROUNDS)
         files = resolve(session.model(None) or ModelSpec(), progress)
         chosen = choose_lengths(asked, files.max_positions)
-        engine = load_engine(files)
-        namespace = store.namespace("default")
-        measured = list(measure_lengths(engine, files, namespace, chosen, rounds=rounds, progress=progress))
-    facts: dict[str, Any] = facts_of(files, parts, measured, prices) | {"seconds": time.monotonic() - began}
-    if not session.emit("bench", facts):
-        draw(facts)
+        engine, namespace = load_engine(files), store.namespace("default")
+        budget_s = float("inf") if asked else BUDGET_S
+        found = measure_lengths(engine, files, namespace, chosen, rounds=rounds, budget_s=budget_s, progress=progress)
+        measured = list(found)
+    return facts_of(files, parts, measured, prices) | {"left_out": list(chosen[len(measured) :])}
 
 
 def _parsed(lengths: str | None) -> tuple[int, ...]:

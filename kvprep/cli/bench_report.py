@@ -1,7 +1,7 @@
 """What `kvprep bench` says: figures for programs, and for a person what they mean."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -125,6 +125,16 @@ def _meaning(longest: Facts, disk_read: float | None) -> list[str]:
         said.append(f"  This disk gives {disk_read / even['bytes_per_second']:,.0f} times that.")
     said.append(f"- {_idle(even['idle_seconds'])}")
     return said
+
+
+def cautions(facts: Facts) -> Iterator[str]:
+    """Say what the figures are not: of a machine alone, or of all lengths."""
+    if facts["load_average"] > facts["cores"] / 2:
+        load, cores = facts["load_average"], render.counted(facts["cores"], "core")
+        yield f"{load:.1f} other tasks wanted {cores} when this began: alone, this machine does better."
+    if facts["left_out"]:
+        left = ", ".join(f"{length:,}" for length in facts["left_out"])
+        yield f"Left out, since they would have taken long: {left} tokens; --lengths asks for them."
 
 
 def _networks(even: Facts) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from kvprep.economics.speed import fit_prefill
 from kvprep.errors import AuthenticationFailed, ConfigError
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.prefill.models import ModelFiles
@@ -27,6 +28,8 @@ STAGE = "prefill"
 LENGTHS = (256, 512, 1024, 2048, 4096)
 """Those of them that the model takes are measured unless others are asked for."""
 LOAD_ROUNDS = 7
+BUDGET_S = 60.0
+"""What is spent on prefills where no lengths are asked for."""
 ENOUGH_S = 15.0
 """No further prefill of a length begins once its prefills have taken this long."""
 _ROOM = 8
@@ -65,15 +68,23 @@ def choose_lengths(asked: Sequence[int], max_positions: int) -> tuple[int, ...]:
 
 
 def measure_lengths(
-    engine: Engine, files: ModelFiles, namespace: Namespace, lengths: Sequence[int], *, rounds: int, progress: Progress
+    engine: Engine,
+    files: ModelFiles,
+    namespace: Namespace,
+    lengths: Sequence[int],
+    *,
+    rounds: int,
+    budget_s: float = float("inf"),
+    progress: Progress,
 ) -> Iterator[AtLength]:
-    """Prefill, store and load each length.
+    """Prefill, store and load each length, the first ones of them that fit into a budget.
 
     Args:
         engine, files: the model.
         namespace: of a store that is only measured.
         lengths: as `choose_lengths` gives them.
         rounds: prefills of each at most, see ENOUGH_S.
+        budget_s: before a length that would take the prefills beyond it, as the shorter ones tell, this ends.
         progress: hears of the tokens of each length's first prefill.
 
     Raises:
@@ -81,10 +92,23 @@ def measure_lengths(
     """
     tokens, buffer = _tokens(engine, max(lengths)), engine.new_buffer(max(lengths) + _ROOM)
     progress.start(STAGE, sum(lengths), "tokens")
+    measured: list[AtLength] = []
     for length in lengths:
-        yield _measure(engine, files, namespace, tokens[:length], buffer, rounds)
+        if measured and _spent_s(measured) + _expected_s(measured, length) > budget_s:
+            break
+        measured.append(_measure(engine, files, namespace, tokens[:length], buffer, rounds))
+        yield measured[-1]
         progress.advance(STAGE, length)
     progress.finish(STAGE)
+
+
+def _spent_s(measured: Sequence[AtLength]) -> float:
+    return sum(at.rounds * at.prefill_s for at in measured)
+
+
+def _expected_s(measured: Sequence[AtLength], length: int) -> float:
+    speed = fit_prefill([(at.tokens, at.prefill_s) for at in measured])
+    return speed.seconds(0, length) if speed else 0.0
 
 
 def _tokens(engine: Engine, count: int) -> TokenIds:

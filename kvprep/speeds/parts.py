@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from kvprep.codec import disk_speed
 from kvprep.store.crypto import TAG_BYTES, Cipher, new_key
+from kvprep.store.layout import disk_errors
 
 SAMPLE_BYTES = 32 << 20
 _CHUNK_BYTES = 256 << 10
@@ -44,20 +45,22 @@ def measure_parts(folder: Path, *, rounds: int) -> PartSpeeds:
         rounds: of each.
 
     Raises:
-        OSError: the disk is full, or does not let us.
+        StoreFull: the disk has no room.
+        StoreError: it does not let us.
     """
     data = memoryview(os.urandom(SAMPLE_BYTES))
     cipher, target = Cipher(new_key()), memoryview(bytearray(SAMPLE_BYTES))
     chunks = [data[at : at + _CHUNK_BYTES] for at in range(0, SAMPLE_BYTES, _CHUNK_BYTES)]
     sealed = [memoryview(bytearray(_CHUNK_BYTES + TAG_BYTES)) for _ in chunks]
-    read = disk_speed(folder)
+    with disk_errors(folder):
+        read, write = disk_speed(folder), _speed(lambda: _write(data, folder), rounds)
     return PartSpeeds(
         encrypt=_speed(lambda: _seal(cipher, chunks, sealed), rounds),
         decrypt=_speed(lambda: _open(cipher, sealed, target), rounds),
         blake3=_speed(lambda: blake3(data).digest(), rounds),
         xxh3=_speed(lambda: xxhash.xxh3_128(data).digest(), rounds),
         memcpy=_speed(lambda: _copy(data, target), rounds),
-        disk_write=_speed(lambda: _write(data, folder), rounds),
+        disk_write=write,
         disk_read=None if read == float("inf") else read,
     )
 

@@ -26,6 +26,7 @@ def test_figures_fit_their_schema_and_say_what_follows(json_of, store: Path, tmp
         saved = seconds["prefill"] - seconds["load"]
         assert even["reuses"] == (seconds["store"] / saved if saved > 0 else None)
         assert length["speed_up"]["load"] == seconds["prefill"] / seconds["load"]
+    assert facts["left_out"] == []
     assert set(tmp_path.iterdir()) == before
     assert json.loads(remembered.memory_file().read_text()) == {}
 

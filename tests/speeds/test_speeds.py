@@ -58,6 +58,15 @@ def test_each_length_is_prefilled_in_rounds_stored_and_loaded(tmp_path: Path, fi
     assert all((at.cold_load_s is not None) == hasattr(os, "posix_fadvise") for at in measured)
 
 
+def test_a_budget_leaves_longer_ones_out_and_never_the_first(tmp_path: Path, files: ModelFiles) -> None:
+    engine = Counting(load_engine(files))
+    with temporary_store(tmp_path / "store") as store:
+        ns, silent = store.namespace("default"), Silent()
+        measured = list(measure_lengths(engine, files, ns, (64, 128, 200), rounds=1, budget_s=0, progress=silent))
+    assert [at.tokens for at in measured] == [64]
+    assert engine.prefilled == [64]
+
+
 def test_a_machine_that_loads_something_else_than_it_computed_is_told(tmp_path: Path, files: ModelFiles) -> None:
     steps_of_computing = 2  # the one that tells the vocabulary, and the one after the prefill
     engine = Counting(load_engine(files), lies_after=steps_of_computing + LOAD_ROUNDS - 1)
