@@ -61,7 +61,7 @@ def invalidate(
         entries = [(ident, e) for ident, e in namespace.all_entries() if all(test(e) for test in tests)]
         damaged = _damaged(namespace, entries) if everything and not tests else []
         if not dry_run:
-            namespace.remove([*(ident for ident, _ in entries), *damaged])
+            namespace.remove([*(ident for ident, _ in entries), *damaged], why="invalidated")
     facts = _facts(entries, len(damaged)) | {"dry_run": dry_run}
     if not session.emit("invalidate", facts):
         verb = "would be removed" if dry_run else "removed"

@@ -29,9 +29,10 @@ from kvprep.prefill.models import BLOCK_SIZE, ModelFiles, resolve
 from kvprep.prefill.plan import PlannedDocument, plan
 from kvprep.progress import Progress, Silent
 from kvprep.reuse.prefix import StoredPrefix, StoredPrefixes
+from kvprep.store.counted import write_event
 from kvprep.store.entry import Deferral, EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import Prompt
+from kvprep.types import Outcome, Prompt
 
 if TYPE_CHECKING:
     from kvprep.prompt import PromptTemplate
@@ -72,6 +73,8 @@ def ingest(
         run.report.pruned = Versions(namespace).prune(paths)
     run.report.items.sort(key=lambda item: item.source)
     run.report.wall_s = time.perf_counter() - began
+    if not run.report.left and all(item.outcome is not Outcome.FAILED for item in run.report.items):
+        namespace.store.usage.succeeded()
     return run.report
 
 
@@ -264,6 +267,7 @@ class _Ingest:
             previous = self._versions.previous(group)
             record = self._versions.record(group, previous)
             self._namespace.put(record, entry)
+            self._namespace.store.usage.record(write_event(self._namespace, entry, computed))
             self.report.superseded += self._versions.supersede(group, record, previous)
             self.report.add_stored(group, entry.num_tokens, computed)
 

@@ -19,6 +19,7 @@ from kvprep.prefill.plan import plan
 from kvprep.progress import Silent
 from kvprep.reuse.load import load_stretches
 from kvprep.reuse.prefix import StoredPrefixes
+from kvprep.store.counted import write_event
 from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.types import Prompt, PromptTags
@@ -79,6 +80,7 @@ def computed_late(namespace: Namespace, files: ModelFiles, engine: Engine, late:
 
         def put(entry: EntryRecord, computed: int) -> None:
             namespace.put(late.record, entry)
+            namespace.store.usage.record(write_event(namespace, entry, computed))
 
         computer.run(turn, job, put)
         yield Late(computer.buffer or _loaded(namespace, engine, job), computer.tally)

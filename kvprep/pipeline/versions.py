@@ -68,7 +68,7 @@ class Versions:
         pruned = 0
         for _, record in list(self._namespace.all_documents()):
             gone = {s.path for s in record.sources if _is_below(s.path, roots) and not exists(Path(s.path))}
-            pruned += self._without(record, gone)
+            pruned += self._without(record, gone, why="pruned")
         return pruned
 
     def withdraw(self, path: str) -> bool:
@@ -93,7 +93,7 @@ class Versions:
         documents = self._namespace.index.documents_of_file(file)
         return [record for ident in documents if (record := self._namespace.document_or_none(ident))]
 
-    def _without(self, record: DocumentRecord, paths: set[str]) -> bool:
+    def _without(self, record: DocumentRecord, paths: set[str], *, why: str = "superseded") -> bool:
         """Take sources from a document; tell whether it lost its last one, and its keys and values with it."""
         taken = paths & {source.path for source in record.sources}
         if not taken:
@@ -102,11 +102,10 @@ class Versions:
             record = record.without_source(path)
         self._namespace.put_document(record)
         if not record.sources:
-            self._remove_entries(record.content_hash)
+            document = record.content_hash
+            entries = (ident for ident in self._namespace.index.entries_of(document) if self._is_of(ident, document))
+            self._namespace.remove(entries, why=why)
         return not record.sources
-
-    def _remove_entries(self, document: ContentHash) -> None:
-        self._namespace.remove(e for e in self._namespace.index.entries_of(document) if self._is_of(e, document))
 
     def _is_of(self, ident: EntryId, document: ContentHash) -> bool:
         """Believe no row of the index that another document's entry is this one's. A damaged entry serves nobody."""

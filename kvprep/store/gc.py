@@ -188,7 +188,8 @@ class _Collection:
     def carry_out(self, find_codec: FindCodec, pins: Pins) -> Collected:
         """Remove; what frees room comes before what needs some."""
         planned = self.planned()
-        entries = sum(needs.namespace.remove(needs.dead, still=needs.is_dead).entries for needs in self._needs)
+        expired = (needs.namespace.remove(needs.dead, why="expired", still=needs.is_dead) for needs in self._needs)
+        entries = sum(removed.entries for removed in expired)
         evicted = carry_out(self._store, self._evictions, self._now)
         segments = self._unlink(self._garbage)
         temporary = [path for path in self._temporary if unlink_left_behind(path)]

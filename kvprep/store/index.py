@@ -181,6 +181,16 @@ class NamespaceIndex(RowNames):
             for (segment,) in segments:
                 self._shrink_segment(segment)
 
+    def needed_beside(self, ident: EntryId) -> dict[SegmentId, int]:
+        """Give the end of the blocks that other entries need, for the segments that an entry shares with others."""
+        rows = self._index.run(
+            "SELECT g.id, max(o.last_block) FROM entries e JOIN stretches s ON s.entry = e.number"
+            " JOIN stretches o ON o.segment = s.segment AND o.entry != s.entry"
+            " JOIN segments g ON g.number = s.segment WHERE e.id = ? GROUP BY g.id",
+            (ident,),
+        )
+        return {SegmentId(segment): int(last) for segment, last in rows}
+
     def _shrink_segment(self, segment: int) -> None:
         """Forget the blocks of a segment that no entry reaches any more."""
         rows = self._index.run("SELECT max(last_block) FROM stretches WHERE segment = ?", (segment,))

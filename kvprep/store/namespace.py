@@ -4,12 +4,13 @@ Writes follow docs/format.md, "Order of writes". How the files are read is in `s
 are written in `writtenfiles.py`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvprep.store import rebuild, remembered
 from kvprep.store.charter import Charter, sign_charter
+from kvprep.store.counted import invalidation_event
 from kvprep.store.database import Index
 from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord, StretchRef
 from kvprep.store.index import NamespaceIndex, Snapshot
@@ -139,7 +140,7 @@ class Namespace(WrittenFiles):
             rebuild.put_entry(self, index, ident, entry)
 
     def remove(
-        self, entries: Iterable[EntryId], *, still: Callable[[EntryRecord | None], bool] | None = None
+        self, entries: Iterable[EntryId], *, why: str = "", still: Callable[[EntryRecord | None], bool] | None = None
     ) -> Removed:
         """Remove entries at once and for ever: unlink, then tombstone, then index rows.
 
@@ -147,12 +148,12 @@ class Namespace(WrittenFiles):
 
         Args:
             entries: their names.
+            why: counted as the reason of an invalidation; empty: part of something else, and not counted.
             still: asked again once nothing can be put any more; given None for an entry that does not open, is gone or
                 was removed before. An entry for which it is false stays.
         """
         wanted, index = list(dict.fromkeys(entries)), self.index
-        removed: list[EntryId] = []
-        documents, num_bytes = set(), 0
+        removed: dict[EntryId, EntryRecord | None] = {}
         with self._store.commit_lock():
             if wanted:
                 self.writable_state()
@@ -160,16 +161,15 @@ class Namespace(WrittenFiles):
                 entry = self.entry_or_none(ident)
                 if still is not None and not still(entry):
                     continue
-                if entry is not None:
-                    documents.add(entry.document)
-                    num_bytes += entry.kv_bytes
                 unlink_durably(self._layout.file("entries", ident))
-                removed.append(ident)
-            if removed:
-                self._bury(removed, index)
-        for ident in removed:
+                removed[ident] = entry
+            needed = self._bury(removed, index) if removed else {}
+        opened = [entry for entry in removed.values() if entry is not None]
+        for ident, entry in removed.items():
             self.note("invalidate", "done", subject=ident)
-        return Removed(len(removed), len(documents), num_bytes)
+            if why:
+                self._store.usage.record(invalidation_event(self, entry, needed[ident], why))
+        return Removed(len(removed), len({e.document for e in opened}), sum(e.kv_bytes for e in opened))
 
     def evict(
         self, deferrals: Mapping[EntryId, Deferral], *, why: str, still: Callable[[EntryId, EntryRecord], bool]
@@ -210,11 +210,16 @@ class Namespace(WrittenFiles):
             with index.transaction():
                 index.put_document(record)
 
-    def _bury(self, removed: Sequence[EntryId], index: NamespaceIndex) -> None:
+    def _bury(self, removed: Iterable[EntryId], index: NamespaceIndex) -> dict[EntryId, dict[SegmentId, int]]:
+        """Note that entries are gone for ever; of each, tell what those that are left then need of its segments."""
+        removed = list(removed)
         self._write_state(self.state().bury(removed))
+        needed = {}
         with index.transaction():
             for ident in removed:
+                needed[ident] = index.needed_beside(ident)
                 index.remove_entry(ident)
+        return needed
 
     def remove_document(self, document: ContentHash) -> None:
         """Remove a document's file: its text, findings and history."""

@@ -1,0 +1,58 @@
+"""What is counted of entries that come and go."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kvprep.store.entry import EntryRecord
+from kvprep.store.events import Event, EventKind
+from kvprep.types import SegmentId
+
+if TYPE_CHECKING:
+    from kvprep.store.namespace import Namespace
+
+
+def write_event(namespace: "Namespace", entry: EntryRecord, computed: int) -> Event:
+    """Describe an entry that was stored, of which so many tokens are in no other; their bytes are counted as new."""
+    return Event(
+        EventKind.WRITE,
+        namespace=namespace.ident.hex(),
+        model=entry.model.fingerprint.hex(),
+        document=namespace.document_id(entry.document).hex(),
+        result="stored",
+        tokens_requested=entry.num_tokens,
+        tokens_reused=entry.num_tokens - computed,
+        num_bytes=computed * entry.shape.token_bytes,
+        prefill_seconds=entry.cost.seconds * computed / entry.num_tokens,
+    )
+
+
+def invalidation_event(
+    namespace: "Namespace", entry: EntryRecord | None, needed_until: Mapping[SegmentId, int], why: str
+) -> Event:
+    """Describe an entry that was removed.
+
+    Args:
+        namespace: it was in.
+        entry: None where it did not open.
+        needed_until: the end of the blocks that other entries need, for segments of which they need some.
+        why: invalidated, superseded, pruned or expired.
+    """
+    if entry is None:
+        return Event(EventKind.INVALIDATION, namespace=namespace.ident.hex(), result=why)
+    return Event(
+        EventKind.INVALIDATION,
+        namespace=namespace.ident.hex(),
+        model=entry.model.fingerprint.hex(),
+        document=namespace.document_id(entry.document).hex(),
+        result=why,
+        num_bytes=_own_tokens(entry, needed_until) * entry.shape.token_bytes,
+    )
+
+
+def _own_tokens(entry: EntryRecord, needed_until: Mapping[SegmentId, int]) -> int:
+    """Count the tokens in blocks that no other entry needs."""
+    own = 0
+    for stretch in entry.stretches:
+        first = max(stretch.first_block, needed_until.get(stretch.segment, 0))
+        own += max(min(stretch.last_block * entry.block_size, entry.num_tokens) - first * entry.block_size, 0)
+    return own
