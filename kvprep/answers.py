@@ -144,6 +144,10 @@ class Assistant:
         path = Path(os.path.abspath(name)) if exists(Path(name)) else None
         return document, look_up(self._namespace, document, self._files.identity, self._template.tags, path=path)
 
+    def refuse(self, document: ContentHash | None, reason: MissReason) -> None:
+        """Count a look-up after which nothing is to be answered: the document was asked for all the same."""
+        self._count(AnswerReport("", reason=str(reason), document=document))
+
     def _generate(
         self, report: AnswerReport, name: str, question: str, max_new_tokens: int, use_cache: bool
     ) -> Iterator[str]:

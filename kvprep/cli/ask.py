@@ -71,10 +71,12 @@ def _asked(questions: list[str] | None) -> Iterable[str]:
 
 
 def _require(assistant: Assistant, name: str) -> None:
-    _, found = assistant.look_up(name)
+    document, found = assistant.look_up(name)
     if isinstance(found, Miss):
+        assistant.refuse(document, found.reason)
         raise _refusal(name, found.reason, found.detail)
     if found.is_partial:
+        assistant.refuse(document, MissReason.ABSENT)
         raise _refusal(name, "partial", f"{found.tokens} of {found.requested} tokens are stored")
 
 

@@ -47,7 +47,7 @@ def with_ingest_flags(session: Session, *, max_bytes: str | None, refuse_hidden:
     """Put the flags over the settings' section about ingest."""
     section = override(
         session.settings.ingest,
-        max_bytes=None if max_bytes is None else _sized(max_bytes),
+        max_bytes=None if max_bytes is None else sized(max_bytes),
         refuse_hidden=refuse_hidden or None,
         **{name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()},
     )
@@ -82,7 +82,8 @@ def _preamble(file: Path | None) -> str | None:
         raise ConfigError(f"{file}: cannot be read as UTF-8 text", hint="Check --preamble.") from error
 
 
-def _sized(flag: str) -> int:
+def sized(flag: str) -> int:
+    """Read the size of --max-bytes; a usage error where it is none."""
     try:
         return parse_size(flag)
     except ValueError as error:

@@ -60,7 +60,7 @@ class Appraiser:
         value, kept = self.value(namespace, holding), self._kept(namespace, holding)
         longest = idle_break_even_s(self._prices, kept.num_bytes, kept.prefill_s, kept.load_s, tokens=kept.tokens)
         return Appraisal(
-            last_used_at=value.last_used_at,
+            last_used_at=max(value.last_used_at, self._past(namespace).since),
             is_proven=value.asked_a_month > 0,
             longest_idle_s=longest if self._idle else None,
             density=value_density(
@@ -92,7 +92,7 @@ class Appraiser:
 
     def _past(self, namespace: Namespace) -> "_Past":
         if namespace.ident not in self._known:
-            self._known[namespace.ident] = _Past(namespace)
+            self._known[namespace.ident] = _Past(namespace, self._now)
         return self._known[namespace.ident]
 
     def _a_month(self, asked: Sequence[Sum]) -> float:
@@ -109,11 +109,14 @@ class Appraiser:
 class _Past:
     """The look-ups of one namespace."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, now: float) -> None:
         self._namespace, self._demand = namespace, Demand(namespace)
         self._documents: dict[bytes, dict[str, Any]] = {facts["id"]: facts for facts in namespace.index.documents()}
         self._rows: dict[tuple[str, str], list[Sum]] = defaultdict(list)
-        for row in namespace.store.usage.sums(namespace=namespace.ident.hex()):
+        sums = namespace.store.usage.sums(namespace=namespace.ident.hex())
+        self.since = min((row.start for row in sums), default=now)
+        """From when on it is known what was used: where the figures were lost, nothing is idle for longer."""
+        for row in sums:
             if row.kind is EventKind.LOOK_UP and row.result != _DENIED:
                 self._rows[row.document, row.model].append(row)
         self._load_s: dict[Fingerprint, float] = {}

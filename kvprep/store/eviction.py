@@ -41,7 +41,7 @@ class Appraisal:
     """What an entry is worth."""
 
     last_used_at: float
-    """Seconds since 1970; 0: never."""
+    """Or from when on it is known what was used; seconds since 1970, 0: never."""
     is_proven: bool
     """Whether anybody asked for it. What nobody asked for yet goes before what somebody did."""
     longest_idle_s: float | None
@@ -64,7 +64,8 @@ class Eviction:
 
 
 _Found = tuple[Holding, Appraisal]
-_Ranked = tuple[tuple[bool, float, float], int, Holdings, _Found]
+_Rank = tuple[bool, float, float, float]
+_Ranked = tuple[_Rank, int, Holdings, _Found]
 """A place in the order in which entries go, a number that is in no other, and what stands there."""
 
 
@@ -183,10 +184,10 @@ def _deferral(eviction: Eviction, now: float) -> Deferral:
     return Deferral(model, now, 0, ttl)
 
 
-def _rank(holding: Holding, appraisal: Appraisal) -> tuple[bool, float, float]:
+def _rank(holding: Holding, appraisal: Appraisal) -> _Rank:
     """What goes first comes first; what nobody asked for yet, in the order in which it came."""
     density = appraisal.density if appraisal.is_proven else 0.0
-    return appraisal.is_proven, density, last_use(holding.entry, appraisal)
+    return appraisal.is_proven, density, last_use(holding.entry, appraisal), holding.entry.created_at
 
 
 def last_use(entry: LiveEntry, appraisal: Appraisal) -> float:

@@ -41,11 +41,12 @@ def test_a_file_that_was_never_ingested_is_answered_cold(json_of, stocked: Path)
     assert json_of("ask", stocked / "new.txt", "Who?", *SHORT)["cache"]["reason"] == "absent"
 
 
-def test_required_hit_on_an_edited_source_is_exit_5(run, stocked: Path) -> None:
+def test_required_hit_on_an_edited_source_is_exit_5_and_counted(run, json_of, stocked: Path) -> None:
     (stocked / "lease.txt").write_text("Nothing is let any more.\n")
     result = run("ask", "--require-hit", stocked / "lease.txt", "Who?", *SHORT)
     assert (result.exit_code, result.stdout) == (5, "")
     assert "no hit: stale" in result.stderr
+    assert json_of("stats")["lookups"]["stale"] == 1
 
 
 def test_required_hit_on_another_dtype_is_exit_5(run, stocked: Path) -> None:

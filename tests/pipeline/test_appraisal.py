@@ -68,6 +68,11 @@ def look_up(ns: Namespace, made: Put, at: float, result: str = "hit", model: str
     ns.store.usage.record(event, at=at)
 
 
+def count_from(ns: Namespace, at: float) -> None:
+    """Let there be figures from a time on."""
+    ns.store.usage.record(Event(EventKind.WRITE, namespace=ns.ident.hex(), result="stored"), at=at)
+
+
 def holding_of(ns: Namespace, made: Put) -> Holding:
     holding = Holdings(Needs(ns, 0), ns.store.layout).of(made.ident)
     assert holding is not None
@@ -150,6 +155,7 @@ def test_its_net_is_what_reads_saved_less_prefill_and_rent(ns: Namespace) -> Non
 
 def test_idleness_ends_where_the_rent_has_eaten_what_a_load_saves(ns: Namespace, store: Store) -> None:
     made, other = written(ns, "a", at=START, seed=1), written(ns, "b", at=START, seed=2)
+    count_from(ns, START)
     look_up(ns, other, START + 20 * DAY)
     saved, gigabytes = 0.001 * (1.5 - 0.01), holding_of(ns, made).num_bytes / 1e9
 
@@ -160,6 +166,17 @@ def test_idleness_ends_where_the_rent_has_eaten_what_a_load_saves(ns: Namespace,
 
     assert [went(days) for days in (29, 31, 9, 11)] == [1, 0, 2, 1]
     assert collect(store, dry_run=True, now=NOW, appraise=Appraiser(PRICES, NOW, idle=False)).evicted == ()
+
+
+def test_where_figures_were_lost_nothing_is_idle_from_before(ns: Namespace, store: Store) -> None:
+    made = written(ns, "a", at=START, seed=1)
+    gigabytes = holding_of(ns, made).num_bytes / 1e9
+    dear = replace(PRICES, storage_gb_month=0.0015 / gigabytes * 10)  # three days
+    assert collect(store, dry_run=True, now=NOW, appraise=Appraiser(dear, NOW)).evicted == ()
+    count_from(ns, NOW - 2 * DAY)
+    assert collect(store, dry_run=True, now=NOW, appraise=Appraiser(dear, NOW)).evicted == ()
+    later = NOW + 2 * DAY
+    assert len(collect(store, dry_run=True, now=later, appraise=Appraiser(dear, later)).evicted) == 1
 
 
 def test_a_nightly_pre_warm_cannot_push_out_what_has_proven_itself(ns: Namespace, store: Store) -> None:
