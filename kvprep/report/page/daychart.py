@@ -44,8 +44,8 @@ def day_chart(label: str, days: Sequence[str], lines: Sequence[Line], axis: Axis
     top = _ABOVE if len(lines) > 1 else 0
     plot = element(
         "svg",
-        *_tips(tips),
         *(part for line in lines for part in _drawn(line, axis)),
+        *_tips(tips),
         y=top,
         width="100%",
         height=_HEIGHT,
