@@ -11,7 +11,9 @@ from store_makers import Put, flipped, load, put, put_branch
 
 from kvprep.codec import find_codec
 from kvprep.hashing import content_hash
+from kvprep.store.eviction import SHORTEST_IDLE_SECONDS, Appraisal
 from kvprep.store.gc import collect
+from kvprep.store.holdings import Holding
 from kvprep.store.namespace import Namespace
 from kvprep.store.repair import drop_damaged
 from kvprep.store.rewrite import rewrite
@@ -117,6 +119,16 @@ def _gc(place: Place, store: Store) -> None:
     collect(store, dry_run=False, now=time.time())
 
 
+def _gc_by_value(place: Place, store: Store) -> None:
+    old, later = content_hash(OLD), time.time() + 2 * SHORTEST_IDLE_SECONDS
+
+    def appraise(namespace: Namespace, holding: Holding) -> Appraisal:
+        longest_idle_s = 0.0 if holding.entry.document == old else None
+        return Appraisal(0.0, is_proven=False, longest_idle_s=longest_idle_s, density=0.0)
+
+    collect(store, dry_run=False, now=later, appraise=appraise)
+
+
 def _rotate(place: Place, store: Store) -> None:
     rotate(store, place.key)
 
@@ -153,6 +165,7 @@ OPERATIONS = [
     Operation("supersede", _supersede, puts=True, takes=OLD),
     Operation("invalidate", _invalidate, takes=OLD),
     Operation("gc with re-seal", _gc, prepare=_removed, takes=OLD),
+    Operation("gc by value", _gc_by_value, takes=OLD),
     Operation("rotate", _rotate),
     Operation("rewrite", _rewrite, renames=True),
     Operation("repair", _repair, prepare=_damage, takes=OTHER),
