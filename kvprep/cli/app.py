@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "key": "Add, list, remove, rotate and back up keys.",
     "namespace": "Make, list, trust and shred namespaces.",
     "audit": "Show and check the log of who did what.",
-    "bench": "Measure how fast this machine computes and loads keys and values, and say from where on storing pays.",
+    "bench": "Measure how fast this machine computes and loads, and when storing pays.",
     "doctor": "Say what is wrong with store, key, model and machine, and how to mend it.",
 }
 """Name and line in the list of commands, in the order of use. A command's module and function are named like it.

@@ -42,7 +42,7 @@ def bench(
     dtype: Dtype = None,
     price: Price = None,
 ) -> None:
-    """Measure how fast this machine computes and loads keys and values, and say from where on storing pays.
+    """Measure how fast this machine computes and loads, and when storing pays.
 
     Works in a store of its own beside the one that is named, on the same disk, and removes it, also when interrupted.
     Needs no store and waits for nobody; what else runs here makes the figures worse. With the bundled model it takes
