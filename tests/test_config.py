@@ -53,6 +53,8 @@ def test_an_empty_variable_is_none(write) -> None:
         ("[ingest]\nmax_bytes = 'much'", "ingest.max_bytes: 'much' is no size"),
         ("[ttl]\n'*.pdf' = 'soon'", "ttl.*.pdf: 'soon' is no duration"),
         ("[ttl]\ndefault = 30", "ttl.default: must be a text"),
+        ("[gc]\nidle = 'no'", "gc.idle: must be true or false"),
+        ("[gc]\nmax_bytes = 'much'", "gc.max_bytes: 'much' is no size"),
         ("model = 'a-model'", "model: must be a table"),
         ("[model]\nname = 3", "model.name: must be a text"),
     ],
