@@ -33,7 +33,8 @@ A code that is not in the table is to be read as failure.
 
 With `--json` a command prints objects with a field `schema`, such as `kvprep.ls/1`; `text` and `ask` print one a line.
 Changes only add fields: ignore those that you do not know. Times are RFC 3339 in UTC, durations seconds, sizes bytes.
-When a command fails, the last line on stderr is an object of `kvprep.error/1`. The schemas lie in
+When a command fails, the last line on stderr is an object of `kvprep.error/1`. With `--log-json` every line on stderr
+is an object, and that one is both: [operations.md](operations.md). The schemas lie in
 `kvprep/cli/schemas/`: {schemas}.
 """
 
