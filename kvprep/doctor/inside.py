@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from kvprep.doctor.check import Check, fine, note, of_error, problem
 from kvprep.doctor.places import BACKUP
@@ -56,7 +57,7 @@ def _closed(ident: NamespaceId, error: KvprepError) -> Check:
 
 def newest_entries(namespace: Namespace) -> tuple[list[EntryRecord], list[Check]]:
     """Open the newest entries of a namespace, by their files' times; damaged ones are a problem."""
-    paths = sorted(namespace.files("entries"), key=lambda path: path.stat().st_mtime, reverse=True)[:SAMPLE]
+    paths = sorted(namespace.files("entries"), key=_written_at, reverse=True)[:SAMPLE]
     entries, damaged = [], 0
     for path in paths:
         try:
@@ -70,6 +71,13 @@ def newest_entries(namespace: Namespace) -> tuple[list[EntryRecord], list[Check]
         return entries, []
     said = f"namespace {namespace.name}: {damaged} of the {len(paths)} newest entries do not open"
     return entries, [problem("entries", said, "kvprep verify --repair", is_integrity=True)]
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # removed since it was listed
 
 
 def check_audit(store: Store) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from kvprep.doctor.check import Check, fine, note, problem
 from kvprep.errors import StoreError
 from kvprep.store.database import entry_rows
 from kvprep.store.findings import COLLECT, REBUILD
-from kvprep.store.layout import Layout, is_left_behind
+from kvprep.store.layout import Layout, file_size, is_left_behind
 
 _HOLDER = re.compile(r"(\d+) since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 _LONG_S = 24 * 3600.0
@@ -42,7 +42,7 @@ def check_leftovers(layout: Layout) -> Iterator[Check]:
     """Find what killed processes left half written."""
     folder = layout.root / "tmp"
     dead = [path for path in folder.iterdir() if path.is_file() and is_left_behind(path)] if folder.is_dir() else []
-    num_bytes = sum(path.stat().st_size for path in dead if path.exists())
+    num_bytes = sum(map(file_size, dead))
     if dead:
         yield note("leftovers", f"{len(dead)} unfinished files of killed processes, {num_bytes / 1e6:,.1f} MB", COLLECT)
     else:

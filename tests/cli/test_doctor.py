@@ -128,6 +128,17 @@ def test_strange_files_among_locks_and_leftovers_keep_nobody_waiting(examined, s
     assert results(examined(), "locks", "leftovers") == ["ok", "ok"]
 
 
+def test_a_store_that_opens_with_a_passphrase_needs_no_key_file(
+    run, examined, stocked: Path, tmp_path: Path, monkeypatch
+) -> None:
+    assert run("key", "add", "--passphrase", "--role", "admin", stdin="six random words for a test\n").exit_code == 0
+    (tmp_path / "key").unlink()
+    assert results(examined(), "key", "opening") == ["note", "problem"]
+    (tmp_path / "words").write_text("six random words for a test\n")
+    monkeypatch.setenv("KVPREP_PASSPHRASE_FILE", str(tmp_path / "words"))
+    assert results(examined(), "key", "opening", "namespaces") == ["note", "ok", "ok"]
+
+
 def test_who_else_can_read_the_key_or_write_to_the_store(examined, stocked: Path, store: Path, tmp_path: Path) -> None:
     (tmp_path / "key").chmod(0o644)
     store.chmod(0o777)
