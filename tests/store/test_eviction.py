@@ -4,15 +4,19 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from store_makers import BLOCK, MODEL, TAGS, Put, load, make_document, make_entry, put, put_branch
 
+from kvprep.store.charter import Trust
 from kvprep.store.entry import Deferral
 from kvprep.store.events import EventKind
 from kvprep.store.eviction import SHORTEST_IDLE_SECONDS, Appraisal, Appraise, Eviction
 from kvprep.store.gc import Collected, collect
+from kvprep.store.holder import Role
 from kvprep.store.holdings import Holding, Holdings
+from kvprep.store.keychanges import NewKey, add_key_file
 from kvprep.store.namespace import Namespace
 from kvprep.store.needs import Needs
 from kvprep.store.store import Store
@@ -336,3 +340,22 @@ def test_entries_that_begin_alike_are_weighed_with_few_appraisals(ns: Namespace,
     collected = collect(store, dry_run=True, now=sys.maxsize, appraise=appraise, max_bytes=0)
     assert len(collected.evicted) == 41
     assert len(asked) <= 5 * 41
+
+
+def test_the_key_of_some_namespaces_evicts_nothing(ns: Namespace, store: Store, tmp_path: Path) -> None:
+    """Its going would free nothing: others may need what this key knows nothing of."""
+    made = aged(ns, put(ns), days=2)
+    add_key_file(store, NewKey("clerk", Role.WRITER, only=("default",)), tmp_path / "clerk.key")
+    with Store.open(store.path, key_file=tmp_path / "clerk.key") as theirs:
+        assert gc(theirs, by_document({}, IDLE), max_bytes=0).evicted == ()
+    assert load(ns, made.ident) == made.memory.first(200)
+
+
+def test_nothing_is_evicted_where_the_key_may_not_write(ns: Namespace, store: Store, tmp_path: Path) -> None:
+    made = aged(ns, put(ns), days=2)
+    add_key_file(store, NewKey("reader", Role.READER), tmp_path / "reader.key")
+    ns.amend(lambda charter: replace(charter, trust=Trust.SIGNED))
+    with Store.open(store.path, key_file=tmp_path / "reader.key") as theirs:
+        assert gc(theirs, by_document({}, IDLE), max_bytes=0).evicted == ()
+    ns.amend(lambda charter: replace(charter, trust=Trust.AEAD))
+    assert load(ns, made.ident) == made.memory.first(200)
