@@ -274,7 +274,7 @@ class Assistant:
         try:
             if not is_worth_now(self._namespace, record, deferral):
                 return None
-            job = LateJob(record, prompt, deferral, tags, self._codec)
+            job = LateJob(content, prompt, deferral, tags, self._codec)
             late = storing.enter_context(computed_late(self._namespace, self._files, self.engine, job))
         except StoreError as error:
             report.detail = f"deferred, and not stored now: {error}"

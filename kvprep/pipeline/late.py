@@ -5,10 +5,10 @@ The answer goes on in the buffer that was filled, while a thread beside it seals
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from kvprep.errors import StoreFull
+from kvprep.errors import StoreError, StoreFull
 from kvprep.pipeline.compute import Computer, Job, Tally
 from kvprep.pipeline.fitting import ANSWER_ROOM_TOKENS, byte_budget, free_bytes
 from kvprep.pipeline.packing import codec_of
@@ -22,7 +22,7 @@ from kvprep.reuse.prefix import StoredPrefixes
 from kvprep.store.counted import write_event
 from kvprep.store.entry import Deferral, DocumentRecord, EntryRecord
 from kvprep.store.namespace import Namespace
-from kvprep.types import Prompt, PromptTags
+from kvprep.types import ContentHash, Prompt, PromptTags
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Late:
 class LateJob:
     """A deferred document that is to be computed."""
 
-    record: DocumentRecord
+    document: ContentHash
     prompt: Prompt
     deferral: Deferral
     tags: PromptTags
@@ -51,21 +51,25 @@ class LateJob:
 def computed_late(namespace: Namespace, files: ModelFiles, engine: Engine, late: LateJob) -> Iterator[Late]:
     """Compute a deferred document in the pieces of an ingest; at the context's end it is stored.
 
-    The namespace's lease is taken without waiting, and held until the end.
+    The namespace's lease is taken without waiting, and given back as soon as all is written.
 
     Raises:
+        PolicyDenied: the holder may not write; nothing is computed.
         StoreLocked: an ingest holds the lease; nothing is computed.
         StoreFull: it does not fit; nothing is computed, or at the end, nothing is stored.
-        StoreError: at the end: it could not be stored.
+        StoreError: it is not there, or not deferred any more; or at the end: it could not be stored.
     """
     tokens = late.prompt.token_ids
-    with namespace.lease(wait_seconds=0.0), Writer() as writer:
+    namespace.writable_state()
+    with ExitStack() as lease, Writer() as writer:
+        lease.enter_context(namespace.lease(wait_seconds=0.0))
+        _record(namespace, late)
         prefixes = StoredPrefixes(namespace, files.identity, BLOCK_SIZE)
         (turn,) = plan([tokens], BLOCK_SIZE, lambda wanted: prefixes.longest(wanted).num_tokens)
         _check_room(namespace, (len(tokens) - turn.start) * files.shape.token_bytes)
         ttl = late.deferral.ttl_seconds
         expires_at = None if ttl is None else time.time() + ttl
-        job = Job(late.record.content_hash, late.prompt, expires_at, prefixes.exactly(tokens, turn.stored))
+        job = Job(late.document, late.prompt, expires_at, prefixes.exactly(tokens, turn.stored))
         computer = Computer(
             namespace,
             files,
@@ -79,11 +83,20 @@ def computed_late(namespace: Namespace, files: ModelFiles, engine: Engine, late:
         )
 
         def put(entry: EntryRecord, computed: int) -> None:
-            namespace.put(late.record, entry)
+            namespace.put(_record(namespace, late), entry)
             namespace.store.usage.record(write_event(namespace, entry, computed))
 
         computer.run(turn, job, put)
+        writer.submit(lease.close)  # an ingest need not wait for the end of an answer
         yield Late(computer.buffer or _loaded(namespace, engine, job), computer.tally)
+
+
+def _record(namespace: Namespace, late: LateJob) -> DocumentRecord:
+    """Open the document as it is now."""
+    record = namespace.document_or_none(namespace.document_id(late.document))
+    if record is None or not record.sources or record.deferral(late.deferral.model) is None:
+        raise StoreError("it was stored, replaced or removed meanwhile")
+    return record
 
 
 def _loaded(namespace: Namespace, engine: Engine, job: Job) -> KVBuffer:

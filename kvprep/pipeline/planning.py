@@ -217,7 +217,8 @@ class _Planner:
             for group in self._gathered.groups
         }
         for item in self.made.report.items:
-            record = self._shown_by(item.source) if item.outcome is Outcome.UNCHANGED else None
+            is_known = item.outcome in (Outcome.UNCHANGED, Outcome.DEFERRED)
+            record = self._shown_by(item.source) if is_known else None
             if record is not None:
                 texts.setdefault(record.content_hash, KnownText(record.content_hash, item.source, record.text))
         return texts

@@ -1,6 +1,7 @@
 """Only what past look-ups promise enough reads is computed ahead; the rest is known, and computed when it is asked."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from kvprep.pipeline import IngestReport, IngestSettings, ingest, late
 from kvprep.pipeline.planning import plan_ingest
 from kvprep.reuse import load
 from kvprep.store.entry import Deferral
+from kvprep.store.keychanges import NewKey, Role, add_key_file
+from kvprep.store.store import Store
 from kvprep.store.usage import Event, EventKind
 from kvprep.types import ContentHash, Outcome
 
@@ -260,6 +263,51 @@ def test_while_an_ingest_runs_the_answer_comes_and_nothing_is_stored(desk: Desk)
     assert "not stored now" in report.detail
     assert desk.namespace.index.entries_of(_document(desk, path)) == []
     assert _ask(desk, path).is_stored
+
+
+def test_who_may_not_write_is_answered_and_nothing_is_computed_for_the_store(desk: Desk, tmp_path: Path) -> None:
+    path = desk.write("lease.txt", HEAD)
+    desk.namespace.amend(lambda charter: replace(charter, trust="signed"))
+    desk.ingest(worth=1)
+    key_file = tmp_path / "reader.key"
+    add_key_file(desk.store, NewKey(Role.READER, "reader"), key_file)
+    segments = sorted((desk.store.path / "segments").rglob("*.kvs"))
+    with Store.open(desk.store.path, key_file=key_file) as store:
+        assistant = Assistant(store.namespace("default"), desk.cage, desk.spec, load_engine=desk.load)
+        answer = assistant.answer(str(path), "When?", max_new_tokens=4)
+        assert "".join(answer) == answer.report.answer
+    assert not answer.report.is_stored
+    assert "not stored now" in answer.report.detail
+    assert sorted((desk.store.path / "segments").rglob("*.kvs")) == segments
+
+
+def test_an_ingest_need_not_wait_for_the_end_of_the_answer(desk: Desk) -> None:
+    path = desk.write("lease.txt", HEAD)
+    desk.ingest(worth=1)
+    assistant = Assistant(desk.namespace, desk.cage, desk.spec, load_engine=desk.load)
+    answer = iter(assistant.answer(str(path), "When?", max_new_tokens=64))
+    next(answer)
+    other = desk.store.namespace("default")
+    with other.lease(wait_seconds=10):
+        assert other.index.entries_of(_document(desk, path)) != []
+    assert list(answer)
+
+
+def test_what_is_removed_while_it_is_answered_stays_removed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.write("lease.txt", HEAD)
+    desk.ingest(worth=1)
+    document = _document(desk, path)
+    computed = late.Computer.run
+
+    def removed_meanwhile(*arguments: Any) -> None:
+        desk.namespace.remove_document(document)
+        computed(*arguments)
+
+    monkeypatch.setattr(late.Computer, "run", removed_meanwhile)
+    report = _ask(desk, path)
+    assert (report.answer != "", report.is_stored) == (True, False)
+    assert "removed meanwhile" in report.detail
+    assert desk.namespace.document(document) is None
 
 
 def test_without_room_the_answer_comes_and_nothing_is_stored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
