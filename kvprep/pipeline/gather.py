@@ -5,7 +5,7 @@ Nothing is written to the store.
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class Gatherer:
             yield path
 
     def _readings(
-        self, cage: Cage, paths: Sequence[Path], gathered: Gathered
+        self, cage: Cage, paths: Iterable[Path], gathered: Gathered
     ) -> Iterator[tuple[SourceRecord, CanonicalDocument]]:
         for file in read_files(cage, paths):
             self._progress.advance("read", 1)

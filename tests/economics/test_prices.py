@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kvprep.config import TEMPLATE
 from kvprep.economics import prices as module
 from kvprep.economics.prices import load_prices, machine_kind
 from kvprep.economics.table import PACKAGED, read_table
@@ -27,6 +28,15 @@ def test_every_packaged_price_has_a_source_a_date_and_a_name_that_loads() -> Non
             assert re.match(r"https://[a-z0-9.-]+/", offer.source), name
             assert date(2024, 1, 1) < offer.dated < date(2027, 1, 1), name
             assert load_prices({field: name}).currency == "USD"
+
+
+def test_the_documentation_and_the_sample_of_settings_name_every_offer() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "economics.md").read_text("utf-8")
+    table = read_table()
+    for kind in ("devices", "storage", "tariffs"):
+        assert ", ".join(table.offers[kind]) in page
+    for kind in ("devices", "storage"):
+        assert ", ".join(table.offers[kind]) in TEMPLATE
 
 
 def test_prices_say_where_they_are_from_and_how_old_the_oldest_is() -> None:
