@@ -16,6 +16,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from kvprep import __version__
 from kvprep.discover import discover_names
 from kvprep.errors import KvprepError
 from kvprep.store.keyfile import read_key_file
-from kvprep.store.layout import open_layout
+from kvprep.store.layout import UNCHANGED, open_layout
 from kvprep.store.places import default_key_path
 
 _SETTLED_NS = 2_000_000_000
@@ -135,6 +136,12 @@ def look(call: Call) -> Look | None:
     except (KvprepError, OSError):
         return None
     return Look(name, states.digest(), secret, states.newest_ns, began_ns)
+
+
+def note_success(store: Path) -> None:
+    """Leave the time at which an ingest ended here, for a report; a store that cannot be written goes without."""
+    with suppress(OSError):
+        (store / UNCHANGED).touch(mode=0o600)
 
 
 def num_unchanged(seen: Look, now: Callable[[], float] = time.time) -> int | None:

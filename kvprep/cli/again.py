@@ -30,10 +30,10 @@ def answer(arguments: Sequence[str]) -> bool:
     call = _recall(arguments)
     seen = receipt.look(call) if call else None
     number = receipt.num_unchanged(seen) if seen else None
-    if number is None:
+    if call is None or number is None:
         return False
     logs.name_command(COMMAND)
-    draw(number, time.perf_counter() - began, is_quiet=bool(_QUIET.intersection(arguments)))
+    draw(call, number, time.perf_counter() - began, is_quiet=bool(_QUIET.intersection(arguments)))
     return True
 
 
@@ -52,8 +52,9 @@ def remember(call: Call) -> None:
         receipt.keep(_name(sys.argv[1:]), facts)
 
 
-def draw(number: int, wall_s: float, *, is_quiet: bool) -> None:
-    """Print and log the report of an ingest that found nothing new."""
+def draw(call: Call, number: int, wall_s: float, *, is_quiet: bool) -> None:
+    """Print and log the report of an ingest that found nothing new, and note for later ones that it ended well."""
+    receipt.note_success(call.store)
     if logs.is_on() and not is_quiet:
         logs.write("info", f"{number} unchanged", outcome="unchanged", documents=number, seconds=wall_s)
     render.facts({"documents": f"{number} found, {number} unchanged", "time": f"{render.seconds(wall_s)} in all"})

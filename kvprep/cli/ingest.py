@@ -91,7 +91,7 @@ def ingest(
     # It does not wait for another ingest: what that one has changed so far is no longer what the receipt covers.
     if call and seen and (number := num_unchanged(seen)) is not None:
         again.remember(call)
-        again.draw(number, time.perf_counter() - began, is_quiet=session.quiet)
+        again.draw(call, number, time.perf_counter() - began, is_quiet=session.quiet)
         return
     from kvprep.cli import ingesting
     from kvprep.pipeline.timelimit import TimeLimit

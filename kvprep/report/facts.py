@@ -4,6 +4,7 @@ Times are seconds since 1970 here; the command line writes them as RFC 3339.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from kvprep.report.days import day_facts
 from kvprep.report.failures import failure_facts
 from kvprep.report.money import Spending, spending
 from kvprep.report.stock import Held, Stock, file_sizes, take_stock
+from kvprep.store.layout import UNCHANGED
 from kvprep.store.namespace import Namespace
 from kvprep.store.needs import awaiting_shred
 from kvprep.store.store import Store
@@ -95,7 +97,7 @@ def collect_facts(report: Report) -> Facts:
         "checks": {result: checks[result] for result in ("equal", "differs", "stale")},
         "staleness_prevented": traffic.staleness_prevented(results),
         "events": _events(report),
-        "last_success": report.store.usage.last_success(),
+        "last_success": _last_success(report.store),
         "economics": _economics(report.prices, money, judged),
         "days": _days(report),
         "namespaces": [_namespace_facts(report, stock) for stock in report.stocks],
@@ -184,6 +186,14 @@ def _economics(prices: Prices, money: Spending, judged: Sequence[ledger.Account]
         "net": money.saved - money.prefill - money.rent,
         "never_read": ledger.never_read(judged),
     }
+
+
+def _last_success(store: Store) -> float | None:
+    """Say when an ingest or a verify ended well last; one that ended at a receipt has only touched a file."""
+    times = [store.usage.last_success()]
+    with suppress(OSError):
+        times.append((store.path / UNCHANGED).stat().st_mtime)
+    return max((at for at in times if at is not None), default=None)
 
 
 def _namespace_facts(report: Report, stock: Stock) -> Facts:

@@ -26,7 +26,7 @@ REMEDIES = {
 }
 _LETTERS = {"keys": "kmpl", "namespaces": "n", "entries": "e", "documents": "d"}
 _IDENT = re.compile(r"[0-9a-f]{64}")
-_LOCK = re.compile(r"(commit|gc)\.lock|gc\.pins|[0-9a-f]{64}\.(lease|pins)")
+_LOCK = re.compile(r"(commit|gc)\.lock|gc\.pins|unchanged|[0-9a-f]{64}\.(lease|pins)")
 _TOP = re.compile(r"README|store\.toml|kvprep\.toml|(index|usage|audit|checks)\.sqlite(-journal|-wal|-shm)?")
 _OURS = re.compile(r".*\.kv[a-z]")
 

@@ -27,6 +27,9 @@ FREE_SPACE = "Free some space, run `kvprep gc`, and run the command again: it ca
 _PIECE_BYTES = 1 << 20
 FOLDERS = ("keys", "namespaces", "entries", "documents", "segments", "locks", "tmp")
 
+UNCHANGED = "locks/unchanged"
+"""Written last when an ingest ended well at a receipt, without opening the store."""
+
 README = """This folder is a kvprep store: an encrypted cache of transformer keys and values.
 
 Everything in it is made by `kvprep` and can be made again from the documents, at the price of computing it again.

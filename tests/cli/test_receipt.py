@@ -262,8 +262,9 @@ def test_a_receipt_opens_neither_index_nor_entries_nor_sources_and_imports_no_he
         return subprocess.run(command, capture_output=True, text=True, check=True).stderr.strip()
 
     assert "index.sqlite" in watched()
-    assert watched() == f"{[str(store / 'kvprep.toml'), str(store / 'store.toml')]} ['typer']"
-    assert watched() == f"{[str(store / 'store.toml')]} []", "the same line is not even parsed"
+    settings, stamp, facts = (str(store / name) for name in ("kvprep.toml", "locks/unchanged", "store.toml"))
+    assert watched() == f"{[settings, stamp, facts]} ['typer']"
+    assert watched() == f"{[facts]} []", "the same line is not even parsed"
 
 
 def test_where_something_is_deferred_there_is_no_receipt_before_it_is_computed(run, settled: Path, is_fast) -> None:
@@ -278,3 +279,15 @@ def test_where_something_is_deferred_there_is_no_receipt_before_it_is_computed(r
 def test_the_receipt_of_an_ingest_of_everything_is_none_of_one_that_defers(folder: Path, is_fast) -> None:
     assert not is_fast("--worth", 1, folder)
     assert is_fast("--worth", 1, folder)
+
+
+def test_an_ingest_that_ends_at_a_receipt_counts_as_a_success_in_the_report(
+    run, json_of, folder: Path, is_fast, store: Path
+) -> None:
+    stamp = store / "locks" / "unchanged"
+    os.utime(stamp, (4e9, 4e9))
+    assert json_of("stats")["last_success"] == "2096-10-02T07:06:40Z"
+    assert is_fast(folder)
+    assert abs(stamp.stat().st_mtime - time.time()) < 3600
+    assert is_fast(folder)  # what it touches is nothing that the receipt covers
+    assert run("verify").exit_code == 0
