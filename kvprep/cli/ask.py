@@ -45,8 +45,8 @@ def ask(
     """Answer questions about a document.
 
     Its keys and values are loaded from the store. After each answer stderr says what was reused and what it took.
-    What cannot be used is computed from the source as it is now, with the reason said. The model is loaded once for
-    all questions.
+    What cannot be used is computed from the source as it is now, with the reason said; of a document that an ingest or
+    gc has deferred this is stored, once its look-ups make it worth that. The model is loaded once for all questions.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
     settings = override(session.settings.ask, max_new_tokens=max_new_tokens)
