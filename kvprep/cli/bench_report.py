@@ -71,12 +71,15 @@ def draw(facts: Facts) -> None:
     """Print tables, the chart, and three sentences."""
     model, lengths = facts["model"], facts["lengths"]
     print(f"{model['name']}, {model['dtype']}, {model['device']}, {render.counted(facts['cores'], 'core')}")
-    columns = ("tokens", "bytes", "compute", "load", "from disk", "first token", "faster", "store", "rounds")
+    columns = ("tokens", "bytes", "rounds", "compute", "load", "from disk", "first token", "faster")
     render.table(columns, [_row(length) for length in lengths], numbers=columns)
     print()
     for line in chart([_line(length) for length in lengths]):
         print(line)
     print(LEGEND)
+    print()
+    columns = ("tokens", "store, once", "paid after", "fetch above", "keep idle for")
+    render.table(columns, [_even_row(length) for length in lengths], numbers=columns)
     print()
     render.facts({label: _speed(facts["speeds"][name]) for name, label in _PARTS.items()}, title="One thread")
     print()
@@ -89,13 +92,23 @@ def _row(length: Facts) -> tuple[str, ...]:
     return (
         f"{length['tokens']:,}",
         render.size(length["bytes"]),
+        str(length["rounds"]),
         render.seconds(seconds["prefill"]),
         _milliseconds(seconds["load"]),
         "-" if seconds["cold_load"] is None else _milliseconds(seconds["cold_load"]),
         _milliseconds(seconds["first_token"]),
         f"{length['speed_up']['load']:,.0f}x",
-        _milliseconds(seconds["store"]),
-        str(length["rounds"]),
+    )
+
+
+def _even_row(length: Facts) -> tuple[str, ...]:
+    even: dict[str, Any] = length["break_even"]
+    return (
+        f"{length['tokens']:,}",
+        _milliseconds(length["seconds"]["store"]),
+        "never" if even["reuses"] is None else f"{even['reuses']:.3g} reuses",
+        _speed(even["bytes_per_second"]),
+        "ever" if even["idle_seconds"] is None else f"{even['idle_seconds'] / _DAY_S:,.1f} days",
     )
 
 
@@ -119,7 +132,7 @@ def _meaning(longest: Facts, disk_read: float | None) -> list[str]:
         return [f"At {longest['tokens']:,} tokens loading takes as long as computing here: storing does not pay."]
     said = [f"What this means at {longest['tokens']:,} tokens:"]
     times = "the first reuse" if even["reuses"] <= 1 else f"{even['reuses']:.1f} reuses"
-    said.append(f"- Storing, which is paid once, has paid after {times} (exactly: {even['reuses']:.3g}).")
+    said.append(f"- Storing, which is paid once, has paid after {times}.")
     said.append(f"- Fetching is faster than computing above {_speed(even['bytes_per_second'])}: {_networks(even)}.")
     if disk_read is not None:
         said.append(f"  This disk gives {disk_read / even['bytes_per_second']:,.0f} times that.")
