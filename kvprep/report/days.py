@@ -10,6 +10,8 @@ from kvprep.report.money import bytes_per_token, money_saved
 from kvprep.report.stock import Stock
 from kvprep.store.usage import EventKind, Histogram, Sum
 
+_ROUNDING = 1.0
+"""Bytes that adding up parts may be off."""
 _REMOVALS = (EventKind.INVALIDATION, EventKind.EVICTION)
 
 
@@ -73,9 +75,12 @@ def _stored_bytes(stocks: Sequence[Stock], sums: Iterable[Sum], days: Sequence[s
     for row in sums:
         sign = 1 if row.kind == EventKind.WRITE else -1 if row.kind in _REMOVALS else 0
         change[traffic.day_of(row.start)] += sign * row.num_bytes
+    held = [each for stock in stocks for each in stock.holdings]
+    on_disk, in_memory = sum(each.num_bytes for each in held), sum(each.kv_bytes for each in held)
+    scale = on_disk / in_memory if in_memory else 1.0
     stored: dict[str, int | None] = {}
-    left = round(sum(held.num_bytes for stock in stocks for held in stock.holdings))
+    left = in_memory
     for day in reversed(days):
-        stored[day] = left if left >= 0 else None
+        stored[day] = max(round(left * scale), 0) if left >= -_ROUNDING else None
         left -= change[day]
     return stored

@@ -31,6 +31,8 @@ class Held:
     tokens: int
     num_bytes: float
     """In segments on disk; of shared blocks its part."""
+    kv_bytes: float
+    """The same in memory, as events count them: a codec makes them fewer on disk."""
     own_tokens: float
     """Its part of them, as with bytes."""
     prefill_s: float
@@ -159,6 +161,7 @@ def _holding(
     own = parts.of_entry.get(entry["id"], ())
     of_bytes = sum(segments[part.segment] * part.share / (parts.blocks[part.segment] or 1) for part in own)
     num_blocks = sum(part.last_block - part.first_block for part in own)
+    own_tokens = tokens * sum(part.share for part in own) / num_blocks if num_blocks else float(tokens)
     return Held(
         namespace=namespace.ident.hex(),
         document=str(entry["document"]),
@@ -168,7 +171,8 @@ def _holding(
         model=str(entry["model"]),
         tokens=tokens,
         num_bytes=of_bytes,
-        own_tokens=tokens * sum(part.share for part in own) / num_blocks if num_blocks else float(tokens),
+        kv_bytes=int(entry["bytes"]) * own_tokens / tokens if tokens else 0.0,
+        own_tokens=own_tokens,
         prefill_s=float(entry["prefill_seconds"]),
         created_at=float(entry["created_at"]),
         shared=tuple(
