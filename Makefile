@@ -77,7 +77,7 @@ bench-peers: $(STAMP) ## measure kvprep beside llama.cpp, kvboost, LMCache and v
 bench-misuse: $(STAMP) ## use stored caches wrongly, in kvprep and its peers; downloads about 300 MB once
 	TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python -m bench.misuse
 
-docs: $(STAMP) ## write docs/cli.md from the commands' own help
+docs: $(STAMP) ## write docs/cli.md and docs/kvprep.toml from the program
 	$(BIN)/python -m tools.cli_docs
 
 samples: $(STAMP) ## write sample_docs anew; the same bytes come out

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands' own help and schemas; `make docs` calls it."""
+"""Writes docs/cli.md from the commands' own help and schemas, and the sample settings; `make docs` calls it."""
 
 import sys
 from importlib.resources import files
@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 from kvprep.cli.app import COMMANDS, app
 from kvprep.cli.groups import command_lines
 from kvprep.cli.options import EXIT_CODES
+from kvprep.config import FILE_NAME, TEMPLATE
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 INTRODUCTION = """\
 # The command line
@@ -39,8 +40,13 @@ is an object, and that one is both: [operations.md](operations.md). The schemas 
 """
 
 
+def written() -> dict[Path, str]:
+    """Render what is written: texts by file."""
+    return {DOCS / "cli.md": pages(), DOCS / FILE_NAME: TEMPLATE}
+
+
 def pages() -> str:
-    """Render the whole document."""
+    """Render the page of commands."""
     codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
     names = sorted(file.name for file in files("kvprep.cli").joinpath("schemas").iterdir())
     schemas = ", ".join(f"`{name}`" for name in names)
@@ -62,5 +68,6 @@ def section(title: str, *arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(pages(), encoding="utf-8")
-    print(f"wrote {TARGET}", file=sys.stderr)
+    for target, text in written().items():
+        target.write_text(text, encoding="utf-8")
+        print(f"wrote {target}", file=sys.stderr)
