@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "stats": "Say how often the store was used, what that saved and what it cost.",
     "invalidate": "Make stored entries unusable for ever.",
     "verify": "Check that every file is what was written.",
-    "gc": "Remove what expired, what nothing needs any more, and what is not worth keeping.",
+    "gc": "Remove what expired, what nothing needs, and what is not worth keeping.",
     "key": "Add, list, remove, rotate and back up keys.",
     "namespace": "Make, list, trust and shred namespaces.",
     "audit": "Show and check the log of who did what.",

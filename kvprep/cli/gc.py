@@ -40,7 +40,7 @@ def gc(
     price: Price = None,
     nice: Nice = None,
 ) -> None:
-    """Remove what expired, what nothing needs any more, and what is not worth keeping.
+    """Remove what expired, what nothing needs, and what is not worth keeping.
 
     Expired entries, files that no entry needs, and leftovers of killed runs, in all namespaces. Where a removed
     document shares a file with others, what they need of it is sealed anew under another key, and the file removed;
