@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -68,7 +68,8 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Listener)
+    # In threads: a browser keeps connections open on which it asks for nothing, and one thread would wait for them.
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
     thread = Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", asked

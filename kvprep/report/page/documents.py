@@ -10,7 +10,7 @@ from kvprep.wording import counted, money, seconds, size
 _MOST_BARS = 8
 _REACH = 2.0
 """Times the reads that are needed, at the right end of a bar."""
-_STATES = (("paid", "paid back"), ("paying", "read, not paid back yet"), ("unread", "never read"))
+_STATES = (("paid", "paid back"), ("paying", "read but not paid back yet"), ("unread", "never read"))
 
 _NAME = Column("document", title_of, is_name=True)
 _READS = Column("reads", lambda each: f"{each['reads']:,}", is_number=True)
@@ -50,7 +50,7 @@ def _group(name: str, found: Sequence[Facts]) -> str:
 
 def _states(documents: Sequence[Facts]) -> Row:
     counts = Counter(each["state"] for each in documents)
-    told = ", ".join(f"{counts[state]:,} {words}" for state, words in _STATES if counts[state])
+    told = "; ".join(f"{counts[state]:,} {words}" for state, words in _STATES if counts[state])
     parts = [(counts[state] / len(documents), state) for state, _ in _STATES if counts[state]]
     return bar_row(counted(len(documents), "document"), told, parts)
 
@@ -100,7 +100,10 @@ def sharing_cards(facts: Facts) -> list[Card]:
         Column("not stored again", lambda group: f"{group['tokens_shared']:,}", is_number=True),
         Column("share", lambda group: share(_shared_part(group)), is_number=True),
     ]
-    note = "Documents that begin alike, such as one vendor's invoices, store their common beginning once."
+    note = (
+        "Documents that begin alike, such as one vendor's invoices, store their common beginning once. "
+        "The pale part of a bar is what that spares."
+    )
     shown = (_group("Groups", found) if len(found) > _MOST_BARS else "", bars)
     table = make_table("Shared beginnings", columns, found)
     return [Card("Shared beginnings", note, bars=[shown], table=table, is_wide=True)]

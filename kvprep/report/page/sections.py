@@ -154,4 +154,4 @@ def _used(title: str, heading: str, name: Callable[[Facts], str], found: Sequenc
         Column("size", lambda each: size(each["bytes"]), is_number=True),
     ]
     most_used = sorted(found, key=lambda each: -each["lookups"])
-    return [Card(title, table=make_table(title, columns, most_used), is_open=True)]
+    return [Card(title, table=make_table(title, columns, most_used), is_wide=True, is_open=True)]
