@@ -14,7 +14,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from kvprep.cli.since import parse_since
 
 SHORT = ("--max-new-tokens", 2)
-WIDE = re.compile(r"[^\x00-\x7f]")
 
 
 @pytest.fixture
@@ -159,6 +158,27 @@ def test_check_ends_with_5_where_nothing_but_something_stale_was_served(run, sto
     assert run("stats", "--check").exit_code == 5
     assert run("stats", "--check", "--since", "2100-01-01").exit_code == 0
     assert run("stats").exit_code == 0
+
+
+def test_a_look_up_that_met_damage_makes_check_end_with_4(run, stocked: Path, store: Path) -> None:
+    assert run("stats", "--check").exit_code == 0
+    for segment in (store / "segments").rglob("*.kvs"):
+        data = bytearray(segment.read_bytes())
+        data[len(data) // 2] ^= 1
+        segment.write_bytes(data)
+    run("ask", stocked / "lease.txt", "Who?", *SHORT)
+    result = run("stats", "--check")
+    assert result.exit_code == 4
+    assert "The lease of Mill Court" in result.stderr
+    assert ": damaged at a look-up" in result.stderr
+    assert "corrupt" in result.stdout
+
+
+def test_the_page_is_written_for_its_owner_alone_and_names_what_was_read(run, month: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    assert run("stats", "--html", file).exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "Lease of Mill Court" in file.read_text()
 
 
 def test_check_of_a_store_without_failures_ends_with_0(run, store: Path, tmp_path: Path) -> None:
