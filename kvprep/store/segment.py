@@ -111,12 +111,15 @@ class SegmentReader:
         if self._offsets[-1] != header.digests_at:
             raise AuthenticationFailed(f"{self.subject}: chunk places differ from the header")
         if trusted is not None:
-            self._check_writer(raw, sealed, trusted)
+            self._check_writer(trusted)
 
-    def _check_writer(self, raw: bytes, sealed: bytes, trusted: Collection[bytes]) -> None:
-        digests = bytes(self._view[self._header.digests_at : self._header.digests_end])
-        signature = bytes(self._view[self._header.digests_end :][:SIGNATURE_BYTES])
+    def _check_writer(self, trusted: Collection[bytes]) -> None:
+        """Check that one of the trusted signed it; from here on, each chunk is held to what was signed."""
+        header = self._header
+        raw, sealed = bytes(self._view[: HEADER.size]), bytes(self._view[HEADER.size : header.manifest_end])
+        digests = bytes(self._view[header.digests_at : header.digests_end])
         message = signed_message(raw, sealed, digests)
+        signature = bytes(self._view[header.digests_end :][:SIGNATURE_BYTES])
         check_writer(self.manifest.writer, message, signature, trusted, subject=self.subject)
         self._signed_digests = list(DIGEST.iter_unpack(digests))
 
@@ -200,7 +203,13 @@ class SegmentReader:
             self._check_digest(index, chunk)
         self._check_padding()
         self._check_hashes()
+        self._check_signature()
         return len(self.chunks)
+
+    def _check_signature(self) -> None:
+        """Hold it to the writer that is named, whether or not anybody asks who that is."""
+        if self.manifest.writer:
+            self._check_writer((self.manifest.writer,))
 
     def _open_chunk(self, index: int, target: memoryview) -> None:
         start = self._offsets[index]

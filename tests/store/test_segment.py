@@ -22,7 +22,7 @@ from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for, chunk
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import SegmentReader
 from kvprep.store.segmentheader import DIGEST, HEADER, align, check_segment_header, check_segment_signature
-from kvprep.store.signing import Signer
+from kvprep.store.signing import SIGNATURE_BYTES, Signer
 from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
 
 ID_KEY = b"i" * 32
@@ -373,6 +373,18 @@ def test_nothing_hides_in_the_padding(tiny: tuple[Path, SealedSegment, Memory]) 
     for at in places:
         with changed(path, with_new_footer(flipped(data, at, 0))), reader(path, sealed) as opened:
             with pytest.raises(IntegrityError, match="^segment: padding is not zero$"):
+                opened.check()
+
+
+@pytest.mark.parametrize("signer", [None, Signer(b"s" * 32)], ids=("unsigned", "signed"))
+def test_a_changed_signature_is_found_even_where_nobody_asks_who_signed(tmp_path: Path, signer: Signer | None) -> None:
+    memory = Memory(TINY, 70)
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place, signer=signer)
+    path = write(tmp_path, sealed)
+    data = path.read_bytes()
+    for at in range(len(data) - FOOTER.size, len(data) - FOOTER.size + SIGNATURE_BYTES):
+        with changed(path, with_new_footer(flipped(data, at, 3))), reader(path, sealed) as opened:
+            with pytest.raises(IntegrityError, match=r"^segment: (was signed by none|its header and its signature)"):
                 opened.check()
 
 
