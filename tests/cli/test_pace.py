@@ -75,7 +75,6 @@ finally:
 
 @pytest.mark.parametrize("command", ["ingest", "plan", "verify", "gc"])
 def test_a_command_and_all_that_it_starts_run_with_less_priority(command: str, stocked: Path) -> None:
-    (stocked / "new.txt").write_text("A new one.\n")
     places = [str(stocked)] if command in ("ingest", "plan") else []
     line = [sys.executable, "-c", NICE, command, "--nice", "3", *places]
     result = subprocess.run(line, capture_output=True, text=True, check=True, timeout=100, env=dict(os.environ))
