@@ -104,7 +104,7 @@ def collect_facts(report: Report) -> Facts:
         "models": _model_facts(report),
         "documents": [ledger.document_facts(account) for account in judged],
         "sharing": [group for stock in report.stocks for group in ledger.sharing(stock.holdings)],
-        "failures": failure_facts(report.store.usage, report.stocks, since=report.since),
+        "failures": failure_facts(report.store.usage, report.stocks, report.sums, since=report.since),
         "principals": traffic.principals(report.look_ups),
     }
 

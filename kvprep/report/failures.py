@@ -7,33 +7,31 @@ from kvprep.report.stock import Stock
 from kvprep.store.usage import EventKind, Sum, Usage
 
 _MOST = 200
-_LOOK_UP_FAILURES = ("corrupt", "denied")
-_SHADOW_FAILURES = ("differs", "stale")
+_FAILURES = {EventKind.LOOK_UP: ("corrupt", "denied"), EventKind.SHADOW: ("differs", "stale")}
+"""Results that should not have been; of a verification that is each but `ok`."""
 
 
-def is_failure(kind: str, result: str) -> bool:
-    """Tell whether an event is of something that should not have been."""
-    if kind == EventKind.LOOK_UP:
-        return result in _LOOK_UP_FAILURES
-    if kind == EventKind.SHADOW:
-        return result in _SHADOW_FAILURES
-    return kind == EventKind.VERIFICATION and result != "ok"
+def failure_facts(usage: Usage, stocks: Sequence[Stock], sums: Iterable[Sum], *, since: float) -> list[dict[str, Any]]:
+    """List the newest failures, at most 200; of a document that is gone neither hash nor title is known.
 
-
-def failure_facts(usage: Usage, stocks: Sequence[Stock], *, since: float) -> list[dict[str, Any]]:
-    """List the newest failures, at most 200; of a document that is gone neither hash nor title is known."""
+    Args:
+        usage: asked for those that are kept one by one.
+        stocks: of the namespaces that are looked at.
+        sums: of their events; they say what verifications found.
+        since: seconds since 1970.
+    """
     names = titles(stocks)
     ours = {stock.namespace for stock in stocks} | {""}
-    found = []
-    for at, event in usage.recent(kinds=_KINDS, since=since, limit=_MOST):
-        if not is_failure(event.kind, event.result) or event.namespace not in ours:
-            continue
-        document, title = names.get((event.namespace, event.document), (None, None))
-        found.append({"at": at, "kind": str(event.kind), "result": event.result, "document": document, "title": title})
-    return found
-
-
-_KINDS = (EventKind.LOOK_UP, EventKind.SHADOW, EventKind.VERIFICATION)
+    verified = {row.result for row in sums if row.kind == EventKind.VERIFICATION and row.result != "ok"}
+    wanted = {**_FAILURES, EventKind.VERIFICATION: tuple(verified)}
+    found: list[dict[str, Any]] = []
+    for kind, results in wanted.items():
+        for at, event in usage.recent(kinds=[kind], results=results, since=since, limit=_MOST):
+            if event.namespace in ours:
+                document, title = names.get((event.namespace, event.document), (None, None))
+                told = {"at": at, "kind": str(kind), "result": event.result, "document": document, "title": title}
+                found.append(told)
+    return sorted(found, key=lambda facts: -facts["at"])[:_MOST]
 
 
 def titles(stocks: Iterable[Stock]) -> dict[tuple[str, str], tuple[str, str]]:

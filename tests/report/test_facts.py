@@ -125,6 +125,20 @@ def test_failures_are_told_newest_first_with_their_document(month: workload.Work
     assert corrupt["title"] == "Handbook for new colleagues, third edition"
 
 
+def test_a_failure_is_told_however_many_look_ups_went_well_since(tmp_path: Path) -> None:
+    with workload.build(tmp_path, look_ups=0) as made:
+        hit = next(event for _, event in made.events if event.result == "hit")
+        for number in range(1000):
+            made.store.usage.record(hit, at=made.now - 10 + number / 1000)
+        failures = workload.facts_of(made)["failures"]
+    assert {(f["kind"], f["result"]) for f in failures} == {
+        ("look-up", "corrupt"),
+        ("shadow", "differs"),
+        ("shadow", "stale"),
+        ("verification", "segments"),
+    }
+
+
 def test_who_looks_up_far_more_than_others_on_one_day_is_told(month: workload.Workload) -> None:
     first, *others = workload.facts_of(month)["principals"]
     assert (first["principal"], first["per_day"], first["unusual"]) == ("root/scraper", 60, True)

@@ -197,7 +197,7 @@ def _rare(put: list[tuple[Namespace, store_makers.Put]], begin: float, days: int
         (begin + 3 * DAY, replace(_event(*second, EventKind.INVALIDATION, "expired"), count=2)),
         (begin + 4 * DAY, _event(*first, EventKind.EVICTION, "idle")),
         (late, Event(EventKind.VERIFICATION, principal="root/owner", result="ok")),
-        (late + 1, Event(EventKind.VERIFICATION, principal="root/owner", result="AuthenticationFailed", count=2)),
+        (late + 1, Event(EventKind.VERIFICATION, principal="root/owner", result="segments", count=2)),
         (late + 2, replace(_event(*first, EventKind.SHADOW, "equal"), count=5)),
         (late + 3, _event(*second, EventKind.SHADOW, "differs")),
         (late + 4, _event(*first, EventKind.SHADOW, "stale")),
