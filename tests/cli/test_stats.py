@@ -136,6 +136,18 @@ def test_metrics_are_written_for_the_collector_of_another_user(run, month: Path,
     assert not list(tmp_path.glob(".kvprep.prom*"))
 
 
+def test_the_page_names_documents_and_is_therefore_for_its_owner_alone(run, month: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("an older one")
+    printed = run("stats").stdout
+    assert run("stats", "--html", file).stdout == printed
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    shown = file.read_text()
+    assert shown.startswith("<!doctype html>")
+    assert "Handbook for new colleagues, third edition" in shown
+    assert printed.splitlines()[0] in shown  # the headline
+
+
 def test_a_file_that_cannot_be_written_is_named(run, month: Path, tmp_path: Path) -> None:
     result = run("stats", "--prometheus", tmp_path / "nowhere" / "kvprep.prom")
     assert result.exit_code == 1
