@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from kvprep.prefill.plan import cut
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, load, look_up, reason_of, replay
+from kvprep.reuse.served import Served
 from kvprep.sources import exists
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
@@ -58,6 +59,8 @@ class AnswerReport:
     """What computing the document took: when it was stored, or now."""
     saved_s: float = 0.0
     saved_flops: float = 0.0
+    served: Served | None = field(default=None, repr=False)
+    """Of a hit: what `ShadowChecks` can check."""
 
 
 @dataclass
@@ -67,6 +70,8 @@ class _Ready:
     document: ContentHash
     prompt: Prompt
     buffer: KVBuffer
+    loaded: Hit | None = None
+    """Of what was loaded."""
 
 
 class Answer:
@@ -141,8 +146,8 @@ class Assistant:
                 raise
             self._namespace.note("look-up", str(MissReason.ABSENT))
             return None, Miss(MissReason.ABSENT, "not in this namespace")
-        path = Path(os.path.abspath(name)) if exists(Path(name)) else None
-        return document, look_up(self._namespace, document, self._files.identity, self._template.tags, path=path)
+        tags = self._template.tags
+        return document, look_up(self._namespace, document, self._files.identity, tags, path=_source_at(name))
 
     def refuse(self, document: ContentHash | None, reason: MissReason) -> None:
         """Count a look-up after which nothing is to be answered: the document was asked for all the same."""
@@ -167,6 +172,7 @@ class Assistant:
         use_cache: bool,
         storing: ExitStack,
     ) -> Iterator[str]:
+        looked_up_at = time.time()
         document, found = self.look_up(name)
         engine = self.engine
         began = time.perf_counter()
@@ -193,6 +199,17 @@ class Assistant:
         report.answer = self._template.decode(token_ids)
         yield report.answer[len(shown) :]
         report.total_s = time.perf_counter() - began
+        if ready.loaded is not None:
+            report.served = Served(
+                ready.loaded.entry,
+                ready.loaded.tokens,
+                looked_up_at,
+                _source_at(name),
+                question=tail,
+                answer=tuple(token_ids),
+                max_new_tokens=max_new_tokens,
+                eos_token_ids=self._template.eos_token_ids,
+            )
 
     def _warm(self, report: AnswerReport, found: Hit | Miss, room: int) -> _Ready | None:
         if isinstance(found, Miss):
@@ -215,7 +232,7 @@ class Assistant:
         report.result, report.tokens_reused = "hit", found.tokens
         report.prefill_s = report.saved_s = entry.cost.seconds
         report.saved_flops = entry.cost.flops
-        return _Ready(entry.document, prompt, buffer)
+        return _Ready(entry.document, prompt, buffer, found)
 
     def _prompt_of(self, report: AnswerReport, entry: EntryRecord) -> Prompt | None:
         """Render the stored text again. None where other tokens come out: the tags do not know the libraries' release.
@@ -325,3 +342,8 @@ class Assistant:
                 saved_flops=report.saved_flops,
             )
         )
+
+
+def _source_at(name: str) -> Path | None:
+    """Give the absolute path where a name is one that is there."""
+    return Path(os.path.abspath(name)) if exists(Path(name)) else None

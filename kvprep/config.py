@@ -64,6 +64,8 @@ class AskSection:
     """How questions are answered."""
 
     max_new_tokens: int = 128
+    shadow: float = 0.0
+    """Share of the answers from the cache that are computed again, and compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,13 @@ def _price(value: Any) -> float:
     return float(value)
 
 
+def _share(value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:
+        raise ValueError("must be a share, a number from 0 to 1")
+    return float(value)
+
+
 def _filled(value: Any) -> str:
     if not _text(value):
         raise ValueError("must not be empty")
@@ -316,7 +325,7 @@ _INGEST: dict[str, Parser] = {
     "worth": _reads,
     "codec": _codec,
 }
-_ASK: dict[str, Parser] = {"max_new_tokens": _count}
+_ASK: dict[str, Parser] = {"max_new_tokens": _count, "shadow": _share}
 _GC: dict[str, Parser] = {"idle": _flag, "max_bytes": _size}
 _CHOSEN: dict[str, Parser] = {
     **dict.fromkeys(("device_hour", "storage_gb_month", "transfer_gb", "input_mtok", "cached_input_mtok"), _price),
@@ -362,6 +371,7 @@ TEMPLATE = """\
 
 [ask]
 # max_new_tokens = 128
+# shadow = 0.01                                 # share of the answers that are computed again, and compared
 
 [gc]
 # idle = false                                  # keep what nobody asks for, whatever its rent

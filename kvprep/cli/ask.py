@@ -1,5 +1,6 @@
 """`kvprep ask`."""
 
+import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,15 +9,18 @@ from typing import Annotated
 import typer
 
 from kvprep.answers import AnswerReport, Assistant
+from kvprep.checks.shadow import ShadowChecks
 from kvprep.cli import render
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
 from kvprep.config import override
-from kvprep.errors import IntegrityError, KvprepError, PolicyDenied, StaleHit
+from kvprep.errors import IntegrityError, KvprepError, PolicyDenied, StaleHit, StoreError
 from kvprep.reuse import Miss
 from kvprep.types import MissReason
+
+_log = logging.getLogger(__name__)
 
 _EXAMPLE = """
 kvprep ask contracts/lease.pdf "What is the yearly rent?"
@@ -38,6 +42,12 @@ def ask(
     require_hit: Annotated[
         bool, typer.Option("--require-hit", help="Do not answer without the cache: exit 4, 5 or 13.")
     ] = False,
+    shadow: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="Compute this share of the hits again afterwards, and compare: 0.01."
+        ),
+    ] = None,
     model: Model = None,
     device: Device = None,
     dtype: Dtype = None,
@@ -49,17 +59,19 @@ def ask(
     gc has deferred this is stored, once its look-ups make it worth that. The model is loaded once for all questions.
     """
     session = session.with_model(name=model, device=device, dtype=dtype)
-    settings = override(session.settings.ask, max_new_tokens=max_new_tokens)
+    settings = override(session.settings.ask, max_new_tokens=max_new_tokens, shadow=shadow)
     session = replace(session, settings=replace(session.settings, ask=settings))
     # The reader starts first: no process that opens a stranger's file has ever seen the key.
     with session.cage(jobs=1) as cage, session.namespace() as namespace:
         with session.progress() as progress:
             codec = session.settings.ingest.codec
             assistant = Assistant(namespace, cage, session.model(namespace), progress, codec=codec)
+        checks = ShadowChecks(namespace, share=session.settings.ask.shadow)
         for question in _asked(questions):
             if require_hit:
                 _require(assistant, name)
             report = _answer(session, assistant, name, question, use_cache=not no_cache)
+            _check(checks, assistant, report)
             if require_hit and report.result != "hit":
                 raise _refusal(name, report.reason, report.detail)
 
@@ -95,6 +107,21 @@ def _answer(session: Session, assistant: Assistant, name: str, question: str, *,
         render.content("\n")
         _explain(session, answer.report)
     return answer.report
+
+
+def _check(checks: ShadowChecks, assistant: Assistant, report: AnswerReport) -> None:
+    """Check an answer that was given, and say what was wrong with it; the exit code stays the answer's."""
+    if report.served is None:
+        return
+    try:
+        found = checks.consider(report.served, assistant.engine)
+    except StoreError as error:
+        _log.warning("the answer could not be checked: %s", error)
+        return
+    for kind, problem in found.problems if found else ():
+        _log.warning(
+            "%s: this answer was wrong to give, %s: %s", report.served.entry.document.hex()[:12], kind, problem
+        )
 
 
 def _facts(report: AnswerReport) -> Facts:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kvprep.checks import verify_deep
+from kvprep.checks.deep import verify_deep
 from kvprep.cli import render
 from kvprep.cli.junit import write_junit
 from kvprep.cli.model_options import Device, Dtype, Model

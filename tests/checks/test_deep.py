@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from desk import HEAD, Desk
+from planted import poison
 
-from kvprep.checks import DEFAULT_SAMPLE, first_difference, verify_deep
+from kvprep.checks.deep import DEFAULT_SAMPLE, verify_deep
+from kvprep.checks.replay import first_difference
 from kvprep.prefill.models import ModelFiles
 from kvprep.reuse import replay
-from kvprep.store.entry import EntryRecord
 from kvprep.store.findings import VerifyReport
 from kvprep.store.namespace import Namespace
 from kvprep.store.verify import Effort, verify
@@ -33,26 +34,6 @@ def documents(desk: Desk) -> Iterator[list[Path]]:
     paths = [desk.write(f"{number}.txt", HEAD + f"Number {number}. " * 10) for number in range(3)]
     desk.ingest()
     yield paths
-
-
-def poison(desk: Desk, path: Path, token: int) -> EntryRecord:
-    """Put other numbers into a document's own segment, sealed as whoever has the keys can seal them."""
-    entry = desk.hit(path).entry
-    ident = desk.namespace.index.entries_of(entry.document)[0]
-    stretch = entry.stretches[-1]
-    start, end = stretch.first_block * 64, entry.num_tokens
-    buffer = replay(entry, desk.engine)
-    for layer in buffer.layers[1:]:  # type: ignore[attr-defined]
-        layer.memory[1][:, :, token] *= 2
-    sealed = desk.namespace.seal_segment(
-        fingerprint=entry.model.fingerprint, shape=entry.shape, block_size=64, token_ids=entry.token_ids,
-        hashes=desk.namespace.block_hashes(entry.model.fingerprint, entry.token_ids, 64),
-        start=start, end=end, pieces=entry.pieces, cost=entry.cost, place=buffer.chunk_view,
-    )  # fmt: skip
-    other = replace(desk.namespace.write_segment(sealed), last_block=stretch.last_block)
-    assert desk.namespace.repoint(ident, stretch.segment, other)
-    desk.store.layout.file("segments", stretch.segment).unlink()
-    return desk.hit(path).entry
 
 
 def test_what_the_model_computed_is_what_it_computes(desk: Desk, documents: list[Path]) -> None:
@@ -118,11 +99,11 @@ def test_an_entry_that_goes_meanwhile_is_no_finding(
 def test_the_first_of_several_differences_is_told(desk: Desk, documents: list[Path]) -> None:
     entry = desk.hit(documents[0]).entry
     one, other = replay(entry, desk.engine), replay(entry, desk.engine)
-    assert first_difference(one, other, entry) is None
+    assert first_difference(one, other, entry.shape, entry.num_tokens) is None
     view = np.frombuffer(other.chunk_view(1, 1, 1, 0, entry.num_tokens), np.uint8).reshape(entry.num_tokens, -1)
     for token in (300, 70):
         view[token, -1] ^= 1
-        assert first_difference(one, other, entry) == token
+        assert first_difference(one, other, entry.shape, entry.num_tokens) == token
 
 
 def test_by_default_a_few_entries_are_replayed(desk: Desk) -> None:

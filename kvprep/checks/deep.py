@@ -7,17 +7,15 @@ Source: store-format decision "Exactness": the reference of a load is its replay
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from kvprep.checks.replay import answer_tokens, first_difference
 from kvprep.errors import EntryGone, IntegrityError
 from kvprep.prefill.base import Engine, KVBuffer
 from kvprep.prefill.models import ModelFiles
 from kvprep.reuse import load, replay
 from kvprep.store.checklog import CheckLog
-from kvprep.store.entry import EntryRecord
 from kvprep.store.findings import REINGEST, Tally
 from kvprep.store.namespace import Namespace
 from kvprep.store.scrub import Effort, Scrub
@@ -133,7 +131,7 @@ class _Replay:
             return
         fresh = replay(self._entry, self._engine, room=room)
         self._tally.checked["replayed"] += 1
-        token = first_difference(stored, fresh, self._entry)
+        token = first_difference(stored, fresh, self._entry.shape, self._entry.num_tokens)
         if token is not None:
             self._differs(token)
         elif self._answer(stored) != self._answer(fresh):
@@ -154,30 +152,4 @@ class _Replay:
     def _answer(self, buffer: KVBuffer) -> list[int]:
         """Answer the document's own first tokens, as far as the model has positions for that."""
         assert self._entry is not None
-        question = self._entry.token_ids[:_QUESTION_TOKENS]
-        room = self._engine.max_positions - buffer.length - len(question)
-        if room < 1:
-            return []
-        answer = self._engine.generate(buffer, question, max_new_tokens=min(room, _ANSWER_TOKENS), eos_token_ids=())
-        return list(answer)
-
-
-def first_difference(one: KVBuffer, other: KVBuffer, entry: EntryRecord) -> int | None:
-    """Find the first token whose keys or values are not bit-equal in two buffers; None where all are."""
-    differing = (_differing_token(a, b, entry.num_tokens) for a, b in _runs(one, other, entry))
-    return min((token for token in differing if token is not None), default=None)
-
-
-def _runs(one: KVBuffer, other: KVBuffer, entry: EntryRecord) -> Iterator[tuple[memoryview, memoryview]]:
-    for layer, shape in enumerate(entry.shape.layers):
-        for part in range(2):
-            for head in range(shape.num_kv_heads):
-                place = (layer, part, head, 0, entry.num_tokens)
-                yield one.chunk_view(*place), other.chunk_view(*place)
-
-
-def _differing_token(one: memoryview, other: memoryview, num_tokens: int) -> int | None:
-    if one == other:
-        return None
-    rows = (np.frombuffer(run, np.uint8).reshape(num_tokens, -1) for run in (one, other))
-    return int(np.flatnonzero(np.not_equal(*rows).any(axis=1))[0])
+        return answer_tokens(self._engine, buffer, self._entry.token_ids[:_QUESTION_TOKENS], most=_ANSWER_TOKENS)
