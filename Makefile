@@ -43,7 +43,7 @@ corpus: $(STAMP) ## hold reading to all of KVPREP_CORPUS, beside other extractor
 	KVPREP_CORPUS_WHOLE=1 $(BIN)/python -m pytest tests/corpus
 
 campaign: $(STAMP) ## kill, fault, cut, fill and tamper with the store, all of it; T=path chooses; writes the table of docs/reliability.md
-	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign,$(T))
+	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign tests/recipes,$(T))
 
 fuzz: $(STAMP) ## whole fuzzing: Hypothesis, changed documents through the cage, atheris (10 million executions)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[campaign]'

@@ -37,7 +37,7 @@ class Place:
 
     @property
     def key(self) -> Path:
-        return self.root / "lib" / "key"
+        return self.root / "etc" / "key"
 
     @property
     def metrics(self) -> Path:

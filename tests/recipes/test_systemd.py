@@ -93,7 +93,6 @@ def _start(place: Place, units: Path, name: str) -> "subprocess.CompletedProcess
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is of Linux")
 def test_what_the_units_start_ingests_checks_cleans_and_counts(place: Place, units: Path) -> None:
-    place.key.rename(place.root / "etc" / "key")
     ingested = _start(place, units, "ingest")
     assert ingested.returncode == 0, ingested.stderr
     assert '"outcome": "ingested", "documents": 2' in ingested.stderr
@@ -109,7 +108,6 @@ def test_what_the_units_start_ingests_checks_cleans_and_counts(place: Place, uni
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is of Linux")
 def test_an_ingest_steps_aside_and_systemd_calls_that_a_success(filled: Place, units: Path) -> None:
-    shutil.copy(filled.key, filled.root / "etc" / "key")
     (filled.root / "documents" / "new.txt").write_text("A new one.\n")
     (lease,) = (filled.store / "locks").glob("*.lease")
     with open(lease, "r+b") as held:
