@@ -246,6 +246,26 @@ def test_of_documents_that_differ_in_their_last_short_block_one_can_go(ns: Names
     assert holdings.of(next(iter(needs.alive))) is not None
 
 
+def test_all_of_many_that_differ_in_their_last_short_block_can_go_one_after_the_other(
+    ns: Namespace, store: Store
+) -> None:
+    one = aged(ns, put(ns), days=9)
+    for count in range(194, 200):
+        aged(ns, put_branch(ns, one, f"{count}", blocks=3, count=count, path=f"/x/{count}"), days=2)
+    assert len(gc(store, by_document({}), max_bytes=0).evicted) == 7
+    assert list(store.layout.all_files("segments")) == []
+
+
+def test_what_holds_more_once_another_has_gone_is_weighed_anew(ns: Namespace, store: Store) -> None:
+    trunk = put(ns, count=5_000)
+    branch = aged(ns, put_branch(ns, trunk, "branch", blocks=70, count=4_600), days=9)
+    trunk, other = aged(ns, trunk, days=5), aged(ns, put(ns, "other", seed=9, path="/x/o"), days=2)
+    limit = kept_bytes(store) - one_bytes(store, trunk)
+    collected = gc(store, by_document({}), max_bytes=limit)
+    assert told(collected.evicted) == [(of(branch), "limit"), (of(trunk), "limit")]
+    assert load(ns, other.ident) == other.memory.first(200)
+
+
 # What is at work
 
 
@@ -279,9 +299,9 @@ def test_what_is_put_anew_or_pinned_while_gc_looks_stays(
     renewed, relied_on, gone = many(ns, 3)
 
     def work() -> None:
+        put(ns, "text 0", seed=0, path="/x/0.txt")
         with ns.lease():
             ns.pin(relied_on.entry)
-            put(ns, "text 0", seed=0, path="/x/0.txt")
 
     index = ns.index  # its making takes the lock
     Meanwhile(store, monkeypatch, work)
