@@ -44,9 +44,9 @@ class Record:
     principal: str
     """Who: the user of the operating system and the label of the key, or what a server says."""
     verb: str
-    """What: open, look-up, load, read, write, invalidate, evict, gc, or a command on keys and namespaces."""
+    """What: open, look-up, load, shadow, read, write, invalidate, evict, gc, or a command on keys and namespaces."""
     outcome: str
-    """How it went: done, denied, the result of a look-up, or why something was evicted."""
+    """How it went: done, denied, the result of a look-up or check, or why something was evicted."""
     namespace: bytes = b""
     """Its id; empty: the whole store."""
     subject: bytes = b""
