@@ -11,7 +11,6 @@ import hmac
 import json
 import logging
 import os
-import secrets
 import stat
 import sys
 import time
@@ -26,6 +25,7 @@ import platformdirs
 from kvprep import __version__
 from kvprep.discover import discover_names
 from kvprep.errors import KvprepError
+from kvprep.filewrite import write_beside
 from kvprep.store.keyfile import read_key_file
 from kvprep.store.layout import UNCHANGED, open_layout
 from kvprep.store.places import default_key_path
@@ -260,12 +260,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(folder: Path, name: str, text: str) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = folder / f".{secrets.token_hex(8)}"
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, folder / name)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_beside(folder / name, text)
     # Every other call leaves one; the oldest go.
     by_age = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
     for path in by_age[:-_MOST_RECEIPTS]:

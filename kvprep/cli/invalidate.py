@@ -12,6 +12,7 @@ from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
 from kvprep.config import parse_duration
+from kvprep.errors import NotFound
 from kvprep.reuse import find_document
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
@@ -92,7 +93,7 @@ def _tests(
         named = _with_parts(namespace, {find_document(namespace, name) for name in document})
         tests.append(lambda entry: entry.document in named)
     if source:
-        shown = _shown_by(namespace, {os.path.abspath(os.path.expanduser(path)) for path in source})
+        shown = set[ContentHash]().union(*(_shown_at(namespace, path) for path in source))
         tests.append(lambda entry: entry.document in shown)
     if model:
         tests.append(lambda entry: _is_of(entry, model))
@@ -114,6 +115,18 @@ def _with_parts(namespace: Namespace, documents: set[ContentHash]) -> set[Conten
     records = (record for _, record in namespace.all_documents() if record.content_hash in documents)
     paths = {source.path for record in records for source in record.sources}
     return documents | _shown_by(namespace, paths)
+
+
+def _shown_at(namespace: Namespace, path: str) -> set[ContentHash]:
+    """Find the documents of one source.
+
+    Raises:
+        NotFound: nothing is stored from there.
+    """
+    shown = _shown_by(namespace, {os.path.abspath(os.path.expanduser(path))})
+    if not shown:
+        raise NotFound(f"{path}: nothing is stored from there", hint="`kvprep ls` lists the sources.")
+    return shown
 
 
 def _shown_by(namespace: Namespace, paths: set[str]) -> set[ContentHash]:

@@ -4,31 +4,40 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from kvprep.checks.deep import verify_deep
 from kvprep.cli import render
 from kvprep.cli.junit import write_junit
 from kvprep.cli.model_options import Device, Dtype, Model
 from kvprep.cli.options import STORE, command
 from kvprep.cli.output import Facts
 from kvprep.cli.pace import Nice, lower_priority
-from kvprep.cli.repair import draw_repair, repair
 from kvprep.cli.session import Session
-from kvprep.cli.verify_options import MaxAge, MaxDuration, Sample, Writers, effort, public_keys
+from kvprep.cli.verify_options import (
+    HowDeep,
+    JUnit,
+    MaxAge,
+    MaxDuration,
+    Mend,
+    RebuildIndex,
+    Sample,
+    Writers,
+    effort,
+    public_keys,
+)
 from kvprep.errors import IntegrityError
-from kvprep.pipeline.model import load_engine, remembered_spec
-from kvprep.prefill.base import Engine
-from kvprep.prefill.models import ModelFiles, resolve
 from kvprep.store.layout import open_layout
-from kvprep.store.namespace import Namespace
-from kvprep.store.store import Store
 from kvprep.store.verify import Effort, Level, VerifyReport, verify_sealed
 from kvprep.store.verify import verify as verify_store
 from kvprep.types import Severity
+
+if TYPE_CHECKING:
+    from kvprep.prefill.base import Engine
+    from kvprep.prefill.models import ModelFiles
+    from kvprep.store.namespace import Namespace
+    from kvprep.store.store import Store
 
 _EXAMPLE = """
 kvprep verify
@@ -42,27 +51,14 @@ kvprep verify --repair
 @command(example=_EXAMPLE, codes=STORE)
 def verify(
     session: Session,
-    level: Annotated[
-        Level | None,
-        typer.Option(
-            help="structure: names and lengths; checksum: every byte, without a key; bytes: everything opens and "
-            "agrees; deep: a sample is computed afresh.  [default: bytes; with --writer: checksum]"
-        ),
-    ] = None,
+    level: HowDeep = None,
     writer: Writers = None,
     sample: Sample = None,
     max_duration: MaxDuration = None,
     max_age: MaxAge = None,
-    mend: Annotated[
-        bool,
-        typer.Option(
-            "--repair", help="Drop what is damaged, and compute it again from unchanged sources; then check again."
-        ),
-    ] = False,
-    rebuild_index: Annotated[
-        bool, typer.Option("--rebuild-index", help="First build index.sqlite anew from the sealed files.")
-    ] = False,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result as JUnit XML, too.")] = None,
+    mend: Mend = False,
+    rebuild_index: RebuildIndex = False,
+    junit: JUnit = None,
     model: Model = None,
     device: Device = None,
     dtype: Dtype = None,
@@ -84,6 +80,11 @@ def verify(
     report, repaired = _verify(session, level, chosen, writers, mend)
     if junit is not None:
         write_junit(junit, report, time.monotonic() - began)
+    _tell(session, report, repaired, mend)
+
+
+def _tell(session: Session, report: VerifyReport, repaired: Facts | None, mend: bool) -> None:
+    """Print the report; raise where something is wrong."""
     facts = _facts(report) | {"repaired": repaired}
     if not session.emit("verify", facts):
         _draw(facts)
@@ -117,7 +118,7 @@ def _verify(
     """Check, and after a repair check again."""
     if level not in (Level.BYTES, Level.DEEP):
         return verify_sealed(open_layout(session.path), level, effort=chosen, writers=writers), None
-    load = lru_cache(maxsize=1)(load_engine)
+    load = lru_cache(maxsize=1)(_load_engine)
     with ExitStack() as stack:
         # The readers start first: no process that opens a stranger's file has ever seen the key.
         cage = stack.enter_context(session.cage()) if mend else None
@@ -125,18 +126,30 @@ def _verify(
         report = _check(session, store, level, chosen, load)
         if cage is None or report.ok:
             return report, None
+        from kvprep.cli.repair import repair
+
         repaired = repair(session, cage, store, report, load)
         return _check(session, store, level, chosen, load), repaired
 
 
+def _load_engine(files: "ModelFiles") -> "Engine":
+    from kvprep.pipeline.model import load_engine
+
+    return load_engine(files)
+
+
 def _check(
-    session: Session, store: Store, level: Level, chosen: Effort, load: Callable[[ModelFiles], Engine]
+    session: Session, store: "Store", level: Level, chosen: Effort, load: "Callable[[ModelFiles], Engine]"
 ) -> VerifyReport:
     if level is Level.BYTES:
         return verify_store(store, effort=chosen)
+    from kvprep.checks.deep import verify_deep
+    from kvprep.pipeline.model import remembered_spec
+    from kvprep.prefill.models import resolve
+
     with session.progress() as progress:
 
-        def find_model(namespace: Namespace) -> ModelFiles:
+        def find_model(namespace: "Namespace") -> "ModelFiles":
             return resolve(session.model(namespace) or remembered_spec(namespace.state().settings), progress)
 
         return verify_deep(store, effort=chosen, find_model=find_model, load_engine=load)
@@ -157,6 +170,8 @@ def _facts(report: VerifyReport) -> Facts:
 
 def _draw(facts: Facts) -> None:
     if facts["repaired"]:
+        from kvprep.cli.repair import draw_repair
+
         draw_repair(facts["repaired"])
     checked = ", ".join(_counted(count, name) for name, count in facts["checked"].items() if count)
     if facts["findings"]:

@@ -1,13 +1,32 @@
-"""Options of `verify` that say how much is done in one run, and who may have written."""
+"""Options of `verify`: how deep, how much in one run, what is done about it, and who may have written."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kvprep.config import parse_duration
 from kvprep.store.signing import PUBLIC_BYTES
-from kvprep.store.verify import Effort
+from kvprep.store.verify import Effort, Level
 
+HowDeep = Annotated[
+    Level | None,
+    typer.Option(
+        "--level",
+        help="structure: names and lengths; checksum: every byte, without a key; bytes: everything opens and "
+        "agrees; deep: a sample is computed afresh.  [default: bytes; with --writer: checksum]",
+    ),
+]
+Mend = Annotated[
+    bool,
+    typer.Option(
+        "--repair", help="Drop what is damaged, and compute it again from unchanged sources; then check again."
+    ),
+]
+RebuildIndex = Annotated[
+    bool, typer.Option("--rebuild-index", help="First build index.sqlite anew from the sealed files.")
+]
+JUnit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result as JUnit XML, too.")]
 Sample = Annotated[
     str | None,
     typer.Option(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from blake3 import blake3
 
 from kvprep.errors import ModelError
+from kvprep.filewrite import write_beside
 from kvprep.progress import Progress
 
 _READ_BYTES = 32 << 20
@@ -57,10 +57,7 @@ class FileDigests:
         self._known = {known: entry for known, entry in _read(self._path).items() if os.path.exists(known)}
         self._known[name] = {"stamp": stamp, "digest": digest}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".digests-")
-        with os.fdopen(handle, "w") as file:
-            json.dump(self._known, file)
-        os.replace(temporary, self._path)
+        write_beside(self._path, json.dumps(self._known))
 
 
 def digest_of_digests(named: Sequence[tuple[str, str]]) -> str:

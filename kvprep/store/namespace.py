@@ -238,8 +238,8 @@ class Namespace(WrittenFiles):
         """Build this namespace's rows from its entries and documents alone, and begin a new generation."""
         with self._store.commit_lock():
             state = self.writable_state()
-            seen = remembered.last_generation(self._layout.store_id, self._keys.incarnation)
-            self._write_state(replace(state, generation=max(state.generation, seen) + 1))
+            seen = remembered.recall(self._layout.store_id, self._keys.incarnation)
+            self._write_state(replace(state, generation=max(state.generation, seen.generation) + 1))
         self._fill(NamespaceIndex(self._store.index, self._keys))
 
     def compare_index(self, scratch: Index) -> tuple[Snapshot, Snapshot]:

@@ -7,15 +7,15 @@ noticed.
 """
 
 import json
-import os
 import re
-import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from kvprep.errors import ConfigError, IntegrityError
+from kvprep.filewrite import write_beside
 from kvprep.store.audit import Head
 from kvprep.store.layout import disk_errors
 from kvprep.store.lock import exclusive
@@ -23,6 +23,39 @@ from kvprep.store.state import older_copy
 
 _SHREDDED = (1 << 63) - 1
 """The generation of a namespace that has no later one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest that was seen of a namespace here; zeros if it never was."""
+
+    generation: int = 0
+    charter: int = 0
+
+    def check(self, *, generation: int, charter: int, subject: str) -> bool:
+        """Refuse a namespace that is older; tell whether it is newer, and so to be remembered.
+
+        Raises:
+            IntegrityError: an older copy was put back: what was invalidated since may be in it, or who is trusted no
+                more.
+        """
+        if generation < self.generation:
+            raise older_copy(f"{subject}: generation {generation}, but {self.generation} was seen before")
+        if charter < self.charter:
+            raise older_copy(f"{subject}: version {charter} of its charter, but {self.charter} was seen before")
+        return (generation, charter) != (self.generation, self.charter)
+
+    def refuse_shredded(self, subject: str) -> None:
+        """Refuse a namespace that was shredded here.
+
+        Raises:
+            IntegrityError: it was, and some of it is there.
+        """
+        if self.generation == _SHREDDED:
+            raise IntegrityError(
+                f"{subject}: was shredded, and not to the end, or a copy was put back",
+                hint="`kvprep namespace shred` does the rest.",
+            )
 
 
 def memory_file() -> Path:
@@ -33,7 +66,7 @@ def memory_file() -> Path:
 def remember_store(root: Path, store_id: str) -> None:
     """Remember that `root` holds a store."""
     with _changing() as memory:
-        memory.setdefault(store_id, {"generations": {}})["path"] = str(root)
+        _of(memory, store_id)["path"] = str(root)
 
 
 def remember_state(store_id: str, namespace: bytes, *, generation: int, charter: int) -> None:
@@ -45,7 +78,7 @@ def remember_state(store_id: str, namespace: bytes, *, generation: int, charter:
         generation, charter: as its file says.
     """
     with _changing() as memory:
-        store = memory.setdefault(store_id, {"path": "", "generations": {}})
+        store = _of(memory, store_id)
         for kind, number in (("generations", generation), ("charters", charter)):
             seen = store.setdefault(kind, {})
             seen[namespace.hex()] = max(number, seen.get(namespace.hex(), 0))
@@ -58,7 +91,7 @@ def accept_state(store_id: str, namespace: bytes, *, generation: int, charter: i
         store_id, namespace, generation, charter: as for `remember_state`.
     """
     with _changing() as memory:
-        store = memory.setdefault(store_id, {"path": "", "generations": {}})
+        store = _of(memory, store_id)
         if store["generations"].get(namespace.hex()) != _SHREDDED:
             store["generations"][namespace.hex()] = generation
             store.setdefault("charters", {})[namespace.hex()] = charter
@@ -81,51 +114,21 @@ def was_remembered(root: Path) -> bool:
     return any(store["path"] == str(root) for store in _read().values())
 
 
-def last_generation(store_id: str, namespace: bytes) -> int:
-    """The highest generation of a namespace that was seen here; 0 if it never was."""
-    return _last(store_id, "generations", namespace)
+def recall(store_id: str, namespace: bytes) -> Seen:
+    """Read what was seen of a namespace here.
 
-
-def check_state(store_id: str, namespace: bytes, *, generation: int, charter: int, subject: str) -> None:
-    """Refuse a namespace that is older than one already seen here.
-
-    Raises:
-        IntegrityError: an older copy was put back: what was invalidated since may be in it, or who is trusted no more.
+    Args:
+        store_id, namespace: as for `remember_state`.
     """
-    seen = last_generation(store_id, namespace)
-    if generation < seen:
-        raise older_copy(f"{subject}: generation {generation}, but {seen} was seen before")
-    version = last_charter(store_id, namespace)
-    if charter < version:
-        raise older_copy(f"{subject}: version {charter} of its charter, but {version} was seen before")
-
-
-def refuse_shredded(store_id: str, namespace: bytes, *, subject: str) -> None:
-    """Refuse a namespace that was shredded here.
-
-    Raises:
-        IntegrityError: it was, and some of it is there.
-    """
-    if last_generation(store_id, namespace) == _SHREDDED:
-        raise IntegrityError(
-            f"{subject}: was shredded, and not to the end, or a copy was put back",
-            hint="`kvprep namespace shred` does the rest.",
-        )
-
-
-def last_charter(store_id: str, namespace: bytes) -> int:
-    """The highest version of a namespace's charter that was seen here; 0 if it never was."""
-    return _last(store_id, "charters", namespace)
-
-
-def _last(store_id: str, kind: str, namespace: bytes) -> int:
-    return int(_read().get(store_id, {}).get(kind, {}).get(namespace.hex(), 0))
+    store = _read().get(store_id, {})
+    generation, charter = (int(store.get(kind, {}).get(namespace.hex(), 0)) for kind in ("generations", "charters"))
+    return Seen(generation, charter)
 
 
 def remember_audit(store_id: str, head: Head, *, instead: bool = False) -> None:
     """Remember how long an audit log has become; a shorter one changes nothing, unless it is to count instead."""
     with _changing() as memory:
-        store = memory.setdefault(store_id, {"path": "", "generations": {}})
+        store = _of(memory, store_id)
         if instead or head.seq > store.get("audit", {"seq": 0})["seq"]:
             store["audit"] = {"seq": head.seq, "mac": head.mac.hex()}
 
@@ -134,6 +137,12 @@ def last_audit(store_id: str) -> Head:
     """The longest audit log of a store that was seen here."""
     seen = _read().get(store_id, {}).get("audit")
     return Head(int(seen["seq"]), bytes.fromhex(seen["mac"])) if seen else Head()
+
+
+def _of(memory: dict[str, Any], store_id: str) -> dict[str, Any]:
+    """Give what is remembered of a store, to add to it."""
+    store: dict[str, Any] = memory.setdefault(store_id, {"path": "", "generations": {}})
+    return store
 
 
 class _changing:
@@ -151,7 +160,8 @@ class _changing:
     def __exit__(self, *exc: object) -> None:
         try:
             if exc[0] is None and json.dumps(self._memory) != self._before:
-                _replace(memory_file(), json.dumps(self._memory, indent=1))
+                with disk_errors(memory_file()):
+                    write_beside(memory_file(), json.dumps(self._memory, indent=1))
         finally:
             self._lock.__exit__(None, None, None)
 
@@ -186,20 +196,3 @@ def _is_hex(text: object) -> bool:
 
 def _damaged(path: Path) -> ConfigError:
     return ConfigError(f"{path}: damaged", hint="Restore it, or remove it and run `kvprep verify`.")
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(8)}")
-    with disk_errors(path):
-        _replace_whole(path, temporary, text)
-
-
-def _replace_whole(path: Path, temporary: Path, text: str) -> None:
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

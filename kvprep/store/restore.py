@@ -42,15 +42,14 @@ def _older(store: Store) -> Iterator[OlderNamespace]:
         keys = store.keyring.open_namespace(ident)
         if keys is None:
             continue
-        seen = remembered.last_generation(store_id, keys.incarnation)
-        charter = remembered.last_charter(store_id, keys.incarnation)
+        seen = remembered.recall(store_id, keys.incarnation)
         try:
-            remembered.refuse_shredded(store_id, keys.incarnation, subject=keys.name)
+            seen.refuse_shredded(keys.name)
             state = read_state(store.layout, keys, store.holder.admin_public)
         except IntegrityError:
             continue
-        if state.generation < seen or state.charter.version < charter:
-            yield OlderNamespace(keys, state, seen, charter)
+        if state.generation < seen.generation or state.charter.version < seen.charter:
+            yield OlderNamespace(keys, state, seen.generation, seen.charter)
 
 
 def has_older_audit(store: Store) -> bool:

@@ -20,7 +20,7 @@ from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.places import default_key_path, default_store_path
 from kvprep.store.slots import open_passphrase_slot, open_slot, seal_slot, write_slot
-from kvprep.store.state import NamespaceState, new_state, read_state, write_state
+from kvprep.store.state import new_state, read_state, write_state
 from kvprep.store.usage import Usage
 from kvprep.types import NamespaceId
 
@@ -167,31 +167,30 @@ class Store:
         opened = self.keyring.open_namespace(ident)
         if opened is None or self._is_unborn(opened):
             return None
-        remembered.refuse_shredded(self.layout.store_id, opened.incarnation, subject=f"namespace {opened.name}")
         try:
-            self._check_remembered(opened, self._read_state(opened))
+            self._check_remembered(opened)
         except IntegrityError:
-            # Somebody may have written it after it was read here, and what is remembered be newer. He holds the lock.
+            # Somebody may be writing it, and what is remembered be newer than what was read. He holds the lock.
             with self.commit_lock():
-                self._check_remembered(opened, self._read_state(opened))
+                self._check_remembered(opened)
         return Namespace(self, opened)
 
-    def _read_state(self, opened: NamespaceKeys) -> NamespaceState:
-        return read_state(self.layout, opened, self.holder.admin_public)
-
-    def _check_remembered(self, opened: NamespaceKeys, state: NamespaceState) -> None:
+    def _check_remembered(self, opened: NamespaceKeys) -> None:
         store_id, incarnation = self.layout.store_id, opened.incarnation
+        seen = remembered.recall(store_id, incarnation)
+        seen.refuse_shredded(f"namespace {opened.name}")
+        state = read_state(self.layout, opened, self.holder.admin_public)
         generation, charter = state.generation, state.charter.version
         subject = f"namespace {opened.name} of {self.path}"
-        remembered.check_state(store_id, incarnation, generation=generation, charter=charter, subject=subject)
-        remembered.remember_state(store_id, incarnation, generation=generation, charter=charter)
+        if seen.check(generation=generation, charter=charter, subject=subject):
+            remembered.remember_state(store_id, incarnation, generation=generation, charter=charter)
 
     def _is_unborn(self, opened: NamespaceKeys) -> bool:
         """Tell a namespace that was killed between its keys and its state from one that has lost its state."""
         if self.layout.file("namespaces", opened.ident).exists():
             return False
-        seen = remembered.last_generation(self.layout.store_id, opened.incarnation)
-        return not seen and not any(Namespace(self, opened).files("entries"))
+        seen = remembered.recall(self.layout.store_id, opened.incarnation)
+        return not seen.generation and not any(Namespace(self, opened).files("entries"))
 
     def create_namespace(self, name: str, *, trust: Trust, source_check: SourceCheck) -> Namespace:
         """Make a namespace of this policy.

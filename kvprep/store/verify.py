@@ -13,6 +13,7 @@ from kvprep.store.filecheck import REMEDIES, check_contents, check_files
 from kvprep.store.findings import COLLECT, RESTORE_KEYS, Level, Tally, VerifyReport
 from kvprep.store.indexcheck import check_index
 from kvprep.store.layout import Layout
+from kvprep.store.namespace import Namespace
 from kvprep.store.pins import pinned
 from kvprep.store.scrub import Effort, Scrub
 from kvprep.store.store import Store
@@ -80,25 +81,30 @@ def verify(
     in_use = pinned(layout, live_only=True)
     check_files(layout, Level.CHECKSUM, tally)
     _refuse_damaged_keys(tally)
-    if namespaces is None:
-        opened = open_namespaces(store, tally)
-    else:
-        opened = [store.namespace(name) for name in namespaces]
+    opened = open_namespaces(store, tally) if namespaces is None else [store.namespace(name) for name in namespaces]
+    checks = _check_namespaces(opened, tally)
+    _check_contents(layout, checks, effort, tally)
+    _check_audit(store, tally)
+    if store.keyring.is_rewriting:
+        tally.info("keys", "a rewrite was cut short", "Run `kvprep key rotate --rewrite` again.")
+    # Who does not open all cannot tell what belongs to nobody.
+    elif namespaces is None and store.keyring.opens_everything and _has_opened_all(tally):
+        _check_unclaimed(layout, listed, checks, tally)
+        _check_orphans(layout, listed["segments"], checks, in_use, tally)
+    return tally.report(level)
+
+
+def _check_namespaces(opened: Iterable[Namespace], tally: Tally) -> list[NamespaceCheck]:
     checks = [NamespaceCheck(namespace, tally) for namespace in opened]
     for check in checks:
         check.documents()
         check.entries()
         check_index(check.namespace, tally)
-    _check_contents(layout, checks, effort, tally)
-    _check_audit(store, tally)
-    # Who does not open all cannot tell what belongs to nobody.
-    opens_all = namespaces is None and store.keyring.opens_everything and not store.keyring.is_rewriting
-    if store.keyring.is_rewriting:
-        tally.info("keys", "a rewrite was cut short", "Run `kvprep key rotate --rewrite` again.")
-    if opens_all and not any(f.subject.startswith("namespaces/") for f in _errors(tally)):
-        _check_unclaimed(layout, listed, checks, tally)
-        _check_orphans(layout, listed["segments"], checks, in_use, tally)
-    return tally.report(level)
+    return checks
+
+
+def _has_opened_all(tally: Tally) -> bool:
+    return not any(finding.subject.startswith("namespaces/") for finding in _errors(tally))
 
 
 def _check_contents(layout: Layout, checks: list[NamespaceCheck], effort: Effort, tally: Tally) -> None:

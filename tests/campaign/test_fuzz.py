@@ -403,7 +403,7 @@ def test_no_memory_of_stores_ends_in_anything_but_a_named_error(figures: Callabl
     path, tally, root, ident = remembered.memory_file(), Tally(), Path("/x"), "ab" * 16
     calls: list[Callable[[], object]] = [
         lambda: remembered.was_remembered(root),
-        lambda: remembered.check_state(ident, KEY, generation=9, charter=9, subject="file"),
+        lambda: remembered.recall(ident, KEY).check(generation=9, charter=9, subject="file"),
         lambda: remembered.last_audit(ident),
         lambda: remembered.remember_store(root, ident),
         lambda: remembered.remember_state(ident, KEY, generation=9, charter=9),

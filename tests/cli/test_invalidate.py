@@ -126,3 +126,10 @@ def test_it_does_not_wait_for_an_ingest(run, stocked: Path, store: Path, tmp_pat
 def test_what_was_invalidated_is_not_a_hit(run, stocked: Path) -> None:
     run("invalidate", "--all")
     assert run("ask", "--require-hit", stocked / "lease.txt", "Who?").exit_code == 5
+
+
+def test_a_source_from_which_nothing_is_stored_is_an_error_and_nothing_goes(run, json_of, stocked: Path) -> None:
+    result = run("invalidate", "--source", stocked / "lease.txt", "--source", stocked / "laese.txt")
+    assert result.exit_code == 1
+    assert "laese.txt: nothing is stored from there" in result.stderr
+    assert names(json_of) == {"lease.txt", "invoice.txt"}

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -169,3 +171,16 @@ def test_options_that_make_no_sense_are_usage_errors(run, stocked: Path, options
 def test_level_deep_computes_entries_afresh(json_of, run, stocked: Path) -> None:
     facts = json_of("verify", "--level", "deep")
     assert facts["ok"] and facts["checked"]["replayed"] == 2
+
+
+@pytest.mark.parametrize("level", ["structure", "checksum", "bytes"])
+def test_a_level_loads_nothing_that_only_another_needs(stocked: Path, level: str) -> None:
+    code = (
+        "import sys; from kvprep.cli.app import main\n"
+        f"try: sys.argv = ['kvprep', 'verify', '--level', '{level}']; main()\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert "sound at level" in ended.stdout
+    needless = ("torch", "kvprep.checks", "kvprep.pipeline", "kvprep.documents", "kvprep.prefill", "kvprep.cli.repair")
+    assert [name for name in ended.stderr.split() if name.startswith(needless)] == []
