@@ -186,13 +186,6 @@ def test_a_look_up_that_met_damage_makes_check_end_with_4(run, stocked: Path, st
     assert "corrupt" in result.stdout
 
 
-def test_the_page_is_written_for_its_owner_alone_and_names_what_was_read(run, month: Path, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    assert run("stats", "--html", file).exit_code == 0
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert "Lease of Mill Court" in file.read_text()
-
-
 def test_check_of_a_store_without_failures_ends_with_0(run, store: Path, tmp_path: Path) -> None:
     with workload.build(tmp_path, rare=False):
         pass
