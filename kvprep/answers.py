@@ -30,7 +30,7 @@ from kvprep.sources import exists
 from kvprep.store.entry import EntryRecord
 from kvprep.store.namespace import Namespace
 from kvprep.store.usage import Event, EventKind
-from kvprep.types import ContentHash, MissReason, Prompt
+from kvprep.types import ContentHash, MissReason, Prompt, TokenIds
 
 
 @dataclass
@@ -200,16 +200,21 @@ class Assistant:
         yield report.answer[len(shown) :]
         report.total_s = time.perf_counter() - began
         if ready.loaded is not None:
-            report.served = Served(
-                ready.loaded.entry,
-                ready.loaded.tokens,
-                looked_up_at,
-                _source_at(name),
-                question=tail,
-                answer=tuple(token_ids),
-                max_new_tokens=max_new_tokens,
-                eos_token_ids=self._template.eos_token_ids,
-            )
+            report.served = self._served(ready.loaded, name, looked_up_at, tail, token_ids, max_new_tokens)
+
+    def _served(
+        self, loaded: Hit, name: str, looked_up_at: float, question: TokenIds, answer: list[int], max_new_tokens: int
+    ) -> Served:
+        return Served(
+            loaded.entry,
+            loaded.tokens,
+            looked_up_at,
+            _source_at(name),
+            question=question,
+            answer=tuple(answer),
+            max_new_tokens=max_new_tokens,
+            eos_token_ids=self._template.eos_token_ids,
+        )
 
     def _warm(self, report: AnswerReport, found: Hit | Miss, room: int) -> _Ready | None:
         if isinstance(found, Miss):

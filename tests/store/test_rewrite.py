@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from keyed_place import KeyedPlace
 from kills import killed_after
 from store_makers import Put, flipped, load, put, put_branch
 
@@ -23,12 +24,8 @@ from kvprep.store.store import Store
 from kvprep.store.verify import verify
 
 
-class Place:
+class Place(KeyedPlace):
     """A store with two namespaces, one of them signed, with documents that share a segment; and three keys."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.store = folder, folder / "store"
-        self.key, self.limited, self.second = (folder / "keys" / name for name in ("key", "limited", "second"))
 
     def fill(self) -> "dict[tuple[str, str], Put]":
         with Store.create(self.store, key_file=self.key) as store:
@@ -46,14 +43,6 @@ class Place:
             add_key_file(store, NewKey("limited", Role.WRITER, ("default",)), self.limited)
             add_key_file(store, NewKey("second", Role.ADMIN), self.second)
         return made
-
-    def copy(self, to: Path) -> "Place":
-        shutil.rmtree(to, ignore_errors=True)
-        shutil.copytree(self.folder, to)
-        return Place(to)
-
-    def open(self) -> Store:
-        return Store.open(self.store, key_file=self.key)
 
     def files(self) -> dict[str, bytes]:
         kinds = ("keys", "namespaces", "entries", "documents", "segments")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from keyed_place import KeyedPlace
 from kills import killed_after
 from store_makers import Put, load, put
 
@@ -20,13 +21,8 @@ from kvprep.store.store import Store
 from kvprep.store.verify import verify
 
 
-class Place:
+class Place(KeyedPlace):
     """A store with two namespaces and three keys, in a folder that can be copied with its keys."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store, self.key = folder / "store", folder / "keys" / "key"
-        self.limited, self.second = folder / "keys" / "limited", folder / "keys" / "second"
 
     def fill(self) -> dict[str, Put]:
         with Store.create(self.store, key_file=self.key) as store:
@@ -34,14 +30,6 @@ class Place:
             add_key_file(store, NewKey("limited", Role.READER, ("other",)), self.limited)
             add_key_file(store, NewKey("second", Role.ADMIN), self.second)
         return made
-
-    def copy(self, to: Path) -> "Place":
-        shutil.rmtree(to, ignore_errors=True)
-        shutil.copytree(self.folder, to)
-        return Place(to)
-
-    def open(self) -> Store:
-        return Store.open(self.store, key_file=self.key)
 
     def file_names(self) -> set[str]:
         kinds = ("namespaces", "entries", "documents", "segments")
