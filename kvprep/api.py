@@ -13,8 +13,9 @@ with Cage(jobs=2) as cage:  # readers start before any key is read
 
 `look_up` gives a `Hit` or a `Miss` with its reason; `load` makes of a `Hit` a buffer that the engine of `load_engine`
 continues. README.md shows it. `ShadowChecks` computes a share of the answers again, once they are given, and counts
-what comes of it: of an `Assistant` by the report's `served`, of a server's own by a `Served` that it fills. Nothing
-here imports torch before a model is loaded.
+what comes of it: of an `Assistant` by the report's `served`, of a server's own by a `Served` that it fills. An
+`Assistant` counts its look-ups for `kvprep stats`; whoever looks up alone tells of it by `count_look_up`. Nothing here
+imports torch before a model is loaded.
 """
 
 from kvprep.answers import Assistant
@@ -24,6 +25,7 @@ from kvprep.pipeline import IngestSettings, ingest, load_engine
 from kvprep.prefill.models import BLOCK_SIZE, ModelSpec, resolve
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, load, look_up, look_up_tokens, replay
+from kvprep.reuse.counting import count_look_up
 from kvprep.reuse.served import Served
 from kvprep.store.store import Store
 
@@ -40,6 +42,7 @@ __all__ = [
     "ShadowChecks",
     "ShadowReport",
     "Store",
+    "count_look_up",
     "find_document",
     "ingest",
     "load",

@@ -28,6 +28,7 @@ from kvprep.cli.verify_options import (
     public_keys,
 )
 from kvprep.errors import IntegrityError
+from kvprep.store.counted import count_verification
 from kvprep.store.layout import open_layout
 from kvprep.store.verify import Effort, Level, VerifyReport, verify_sealed
 from kvprep.store.verify import verify as verify_store
@@ -139,6 +140,14 @@ def _load_engine(files: "ModelFiles") -> "Engine":
 
 
 def _check(
+    session: Session, store: "Store", level: Level, chosen: Effort, load: "Callable[[ModelFiles], Engine]"
+) -> VerifyReport:
+    report = _checked(session, store, level, chosen, load)
+    count_verification(store.usage, report)
+    return report
+
+
+def _checked(
     session: Session, store: "Store", level: Level, chosen: Effort, load: "Callable[[ModelFiles], Engine]"
 ) -> VerifyReport:
     if level is Level.BYTES:
