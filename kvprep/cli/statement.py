@@ -151,37 +151,26 @@ def _used(title: str, column: str, found: Sequence[Facts], name: Callable[[Facts
 
 
 def _savers(facts: Facts) -> None:
-    currency = facts["economics"]["currency"]
     found = [document for document in facts["documents"] if document["saved"] > 0]
-    columns = ("document", "reads", "pays after", "saved", f"net {currency}", "last read")
-    _table(
-        "What saved most",
-        columns,
-        found,
-        lambda each: (
-            each["title"],
-            f"{each['reads']:,}",
-            _pays_after(each["break_even_reads"]),
-            render.seconds(each["saved_seconds"]),
-            _signed(each["net"]),
-            _day(each["last_read"]),
-        ),
-    )
+    _documents("What saved most", facts, found, "saved", lambda each: render.seconds(each["saved_seconds"]))
 
 
 def _dead_weight(facts: Facts) -> None:
-    currency = facts["economics"]["currency"]
     found = sorted((d for d in facts["documents"] if d["net"] < 0), key=lambda document: document["net"])
-    columns = ("document", "reads", "pays after", "size", f"net {currency}", "last read")
+    _documents("What has not paid for itself", facts, found, "size", lambda each: render.size(each["bytes"]))
+
+
+def _documents(title: str, facts: Facts, found: list[Facts], column: str, cell: Callable[[Facts], str]) -> None:
+    columns = ("document", "reads", "pays after", column, f"net {facts['economics']['currency']}", "last read")
     _table(
-        "What has not paid for itself",
+        title,
         columns,
         found,
         lambda each: (
             each["title"],
             f"{each['reads']:,}",
             _pays_after(each["break_even_reads"]),
-            render.size(each["bytes"]),
+            cell(each),
             _signed(each["net"]),
             _day(each["last_read"]),
         ),

@@ -144,6 +144,14 @@ def test_a_package_that_unpacks_to_too_much_is_too_large() -> None:
         SheetReader().read(make.xlsx(make.sheet([["a" * 100_000]])), Limits(expanded_bytes=50_000))
 
 
+@pytest.mark.parametrize("place", ["Bendobj1", "B12345678", "?"])
+def test_a_cell_at_no_place_of_a_sheet_is_refused_before_memory_is_taken_for_it(place: str) -> None:
+    sheet = make.sheet([["Item", "Price"]]).replace('r="B1"', f'r="{place}"')
+    assert place in sheet
+    with pytest.raises(UnreadableDocument, match="no place of a sheet"):
+        SheetReader().read(make.xlsx(sheet), Limits())
+
+
 def test_two_cells_at_the_ends_of_a_sheet_are_too_large_a_table() -> None:
     cells = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
     with pytest.raises(OversizedDocument):

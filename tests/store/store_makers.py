@@ -1,18 +1,20 @@
 """Small stores for tests: random bytes as keys and values, everything else real."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kvprep.codec import find_codec
 from kvprep.hashing import content_hash, drift_hash, fingerprint
 from kvprep.store import envelope
 from kvprep.store.entry import DocumentRecord, EntryRecord, StretchRef
 from kvprep.store.namespace import Namespace
+from kvprep.store.store import Store
 from kvprep.types import (
     CacheShape,
     EntryId,
@@ -181,3 +183,17 @@ def flipped(data: bytes, at: int, bit: int) -> bytes:
     copy = bytearray(data)
     copy[at] ^= 1 << bit
     return bytes(copy)
+
+
+class Meanwhile:
+    """Does something when gc has looked and before it removes: when it asks for the commit lock."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, what: Callable[[], object]) -> None:
+        lock = store.commit_lock
+
+        def once() -> AbstractContextManager[None]:
+            monkeypatch.setattr(store, "commit_lock", lock)
+            what()
+            return lock()
+
+        monkeypatch.setattr(store, "commit_lock", once)

@@ -1,13 +1,12 @@
 """gc and what an entry is worth: what goes, in which order, and what stays whatever it is worth."""
 
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_makers import BLOCK, MODEL, TAGS, Put, load, make_document, make_entry, put, put_branch
+from store_makers import BLOCK, MODEL, TAGS, Meanwhile, Put, load, make_document, make_entry, put, put_branch
 
 from kvprep.store.charter import Trust
 from kvprep.store.entry import Deferral
@@ -277,20 +276,6 @@ def test_what_an_ingest_relies_on_is_not_evicted(ns: Namespace, store: Store) ->
             assert gc(store, by_document({}, IDLE), max_bytes=0, dry_run=dry_run).evicted == ()
     assert load(ns, made.ident) == made.memory.first(200)
     assert len(gc(store, by_document({}, IDLE)).evicted) == 1
-
-
-class Meanwhile:
-    """Does something when gc has looked and before it removes: when it asks for the commit lock."""
-
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, what: Callable[[], object]) -> None:
-        lock = store.commit_lock
-
-        def once() -> AbstractContextManager[None]:
-            monkeypatch.setattr(store, "commit_lock", lock)
-            what()
-            return lock()
-
-        monkeypatch.setattr(store, "commit_lock", once)
 
 
 def test_what_is_put_anew_or_pinned_while_gc_looks_stays(

@@ -1,10 +1,9 @@
 import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store_makers import COST, SHAPE, Memory, load, put, put_branch, tokens, write_stretch
+from store_makers import COST, SHAPE, Meanwhile, Memory, load, put, put_branch, tokens, write_stretch
 
 from kvprep.errors import StoreLocked
 from kvprep.hashing import content_hash
@@ -125,20 +124,6 @@ def test_what_a_running_ingest_relies_on_stays_when_its_entry_goes(ns: Namespace
         again = ns.put(made.document, made.entry)
     assert load(ns, again) == made.memory.first(200)
     assert collect(store, dry_run=False, now=0).segments == 0
-
-
-class Meanwhile:
-    """Does something when gc has looked and before it removes: when it asks for the commit lock."""
-
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> None:
-        lock = store.commit_lock
-
-        def once() -> AbstractContextManager[None]:
-            monkeypatch.setattr(store, "commit_lock", lock)
-            what()
-            return lock()
-
-        monkeypatch.setattr(store, "commit_lock", once)
 
 
 def test_what_is_pinned_while_gc_looks_stays_also_when_its_ingest_has_ended(

@@ -76,7 +76,7 @@ def sheet_layout(data: bytes) -> SheetLayout:
     row = column = 0
     for name, element in _elements(data):
         if name == "c":
-            row, column = _place(element.get("r", ""), (row, column))
+            row, column = _place_of_cell(element.get("r", ""), (row, column))
             _note_cell(layout, element, (row, column))
             column += 1
         elif name == "row":
@@ -142,6 +142,19 @@ def parse_place(reference: str) -> Place | None:
     for letter in match.group(1):
         column = column * 26 + ord(letter) - ord("A") + 1
     return int(match.group(2)) - 1, column - 1
+
+
+def _place_of_cell(reference: str, default: Place) -> Place:
+    """Read where a cell says that it is. Calamine takes memory for whatever stands there, be it a column of 7 letters.
+
+    Raises:
+        UnreadableDocument: no sheet has such a place.
+    """
+    if not reference:
+        return default
+    if (place := parse_place(reference)) is None:
+        raise UnreadableDocument("a cell is at no place of a sheet")
+    return place
 
 
 def _place(reference: str, default: Place) -> Place:
