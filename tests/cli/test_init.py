@@ -8,7 +8,7 @@ def test_a_store_a_key_outside_of_it_and_commented_settings_are_made(run, store:
     assert result.exit_code == 0
     assert (store / "store.toml").is_file()
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
-    assert set(tomllib.loads((store / "kvprep.toml").read_text())) == {"model", "ingest", "ttl", "ask"}
+    assert set(tomllib.loads((store / "kvprep.toml").read_text())) == {"model", "ingest", "ttl", "ask", "gc", "prices"}
 
 
 def test_it_says_where_store_and_key_lie_and_what_the_key_does_not_guard(run, store: Path, tmp_path: Path) -> None:

@@ -361,19 +361,20 @@ def test_no_file_makes_its_reader_open_another_file(cage: Cage, tmp_path: Path) 
 # A child that ends or hangs while it reads a real file
 
 
-def busy_child() -> int:
-    """The process that is reading for this one."""
+def reading_processes() -> set[int]:
+    """The processes that read for this one, those among them that are about to end."""
     children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     pids = [int(pid) for child in children for pid in child.read_text().split()]
-    return next(pid for pid in pids if b"kvprep.documents.child" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return {pid for pid in pids if b"kvprep.documents.child" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells children by /proc, which only Linux has")
 def test_a_reader_that_is_killed_in_the_middle_costs_its_document_only() -> None:
+    former = reading_processes()
     with Cage(jobs=1) as cage:
         slow = "".join(f"<w:p>{make.r('a paragraph')}</w:p>" for _ in range(200_000))
         files = [(0, bomb.docx_body(slow), "a.docx"), (1, b"after", "b.txt")]
-        killer = threading.Timer(0.5, lambda: os.kill(busy_child(), signal.SIGKILL))
+        killer = threading.Timer(0.5, lambda: os.kill(*(reading_processes() - former), signal.SIGKILL))
         killer.start()
         killed, after = (item.reading for item in cage.read(files))
         killer.join()
