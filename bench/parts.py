@@ -33,7 +33,7 @@ class Bench:
         """The bundled model, loaded."""
         from kvprep.prefill.transformers import load_engine
 
-        return load_engine(self.files)
+        return load_engine(self.files, alone=True)
 
     @cached_property
     def small(self) -> tuple[Path, Path]:

@@ -19,7 +19,7 @@ def measure(files: ModelFiles, sizes: tuple[int, ...], folder: Path) -> list[Out
     from kvprep.prefill.transformers import load_engine
 
     with Store.create(folder / "store") as store:
-        bench = warm.Bench(store.namespace("default"), files, load_engine(files), folder)
+        bench = warm.Bench(store.namespace("default"), files, load_engine(files, alone=True), folder)
         times = warm.measure(bench, sizes)
     return [
         Outcome(peer, {str(tokens): _seconds(at, steps) for tokens, at in times.items()})

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from kvprep.cli.output import Facts
 from kvprep.cli.session import Session
 from kvprep.config import override
 from kvprep.errors import IntegrityError, KvprepError, PolicyDenied, StaleHit, StoreError
+from kvprep.pipeline.model import load_engine
 from kvprep.reuse import Miss
 from kvprep.types import MissReason
 
@@ -65,7 +67,8 @@ def ask(
     with session.cage(jobs=1) as cage, session.namespace() as namespace:
         with session.progress() as progress:
             codec = session.settings.ingest.codec
-            assistant = Assistant(namespace, cage, session.model(namespace), progress, codec=codec)
+            load = partial(load_engine, alone=True)
+            assistant = Assistant(namespace, cage, session.model(namespace), progress, load_engine=load, codec=codec)
         checks = ShadowChecks(namespace, share=session.settings.ask.shadow)
         for question in _asked(questions):
             if require_hit:

@@ -65,7 +65,7 @@ def _measured(session: Session, asked: tuple[int, ...], rounds: int, prices: Pri
         parts = measure_parts(store.path.parent, rounds=_PART_ROUNDS)
         files = resolve(session.model(None) or ModelSpec(), progress)
         chosen = choose_lengths(asked, files.max_positions)
-        engine, namespace = load_engine(files), store.namespace("default")
+        engine, namespace = load_engine(files, alone=True), store.namespace("default")
         budget_s = float("inf") if asked else BUDGET_S
         found = measure_lengths(engine, files, namespace, chosen, rounds=rounds, budget_s=budget_s, progress=progress)
         measured = list(found)

@@ -46,8 +46,12 @@ def _prompt_files(files: ModelFiles) -> str:
     return " ".join([files.prompt_digest, *(version(name) for name in ("kvprep", "tokenizers", "jinja2"))])
 
 
-def load_engine(files: ModelFiles) -> Engine:
+def load_engine(files: ModelFiles, *, alone: bool = False) -> Engine:
     """Load the embedded engine. Imports torch, which takes seconds.
+
+    Args:
+        files: of the model.
+        alone: whether nothing else in this process computes with torch; answers are faster then on a CPU in bfloat16.
 
     Raises:
         ModelError: the device is not there, or the weights cannot be loaded completely.
@@ -55,4 +59,4 @@ def load_engine(files: ModelFiles) -> Engine:
     """
     from kvprep.prefill.transformers import load_engine as load_transformers
 
-    return load_transformers(files)
+    return load_transformers(files, alone=alone)

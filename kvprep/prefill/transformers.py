@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from kvprep.errors import ContextTooLong
 from kvprep.prefill.attention import reading_attention
 from kvprep.prefill.base import KVBuffer
 from kvprep.prefill.buffer import TorchBuffer
+from kvprep.prefill.kernels import own_kernels
 from kvprep.prefill.loading import load_model
 from kvprep.prefill.models import ModelFiles
 from kvprep.types import CacheShape, ModelIdentity, Piece, PrefillCost, TokenIds
@@ -21,22 +22,28 @@ if TYPE_CHECKING:
     import torch
 
 
-def load_engine(files: ModelFiles) -> "TransformersEngine":
+def load_engine(files: ModelFiles, *, alone: bool = False) -> "TransformersEngine":
     """Load a model from safetensors, without running any code that comes with it.
+
+    Args:
+        files: which, and in which numbers.
+        alone: whether nothing else in this process computes with torch, now or later. Then tokens of an answer take
+            kernels that can be chosen for a whole process only, and are faster on a CPU in bfloat16.
 
     Raises:
         ModelError: the device is not there, or the weights cannot be loaded completely.
         UnsupportedCache: the loaded model caches something else than `files.shape` says.
     """
-    return TransformersEngine(load_model(files), files)
+    return TransformersEngine(load_model(files), files, alone=alone)
 
 
 class TransformersEngine:
     """An Engine on one device. Not for two threads at once."""
 
-    def __init__(self, model: Any, files: ModelFiles) -> None:
-        """Wrap a loaded model that `load_engine` has checked."""
+    def __init__(self, model: Any, files: ModelFiles, *, alone: bool = False) -> None:
+        """Wrap a loaded model that `load_engine` has checked; `alone` as there."""
         self.model = model
+        self._chooses_kernels = alone and model.device.type == "cpu" and files.dtype == "bfloat16"
         self.identity: ModelIdentity = files.identity
         self.shape: CacheShape = files.shape
         self.max_positions: int = files.max_positions
@@ -103,7 +110,10 @@ class TransformersEngine:
 
     def _read(self, buffer: TorchBuffer, token_ids: TokenIds) -> "torch.Tensor":
         """Do as `_forward`, for tokens that are forgotten again."""
-        with reading_attention(self.model):
+        with ExitStack() as ways:
+            ways.enter_context(reading_attention(self.model))
+            if self._chooses_kernels and len(token_ids) == 1:
+                ways.enter_context(own_kernels())
             return self._forward(buffer, token_ids)
 
     def _forward(self, buffer: TorchBuffer, token_ids: TokenIds) -> "torch.Tensor":
