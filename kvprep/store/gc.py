@@ -191,6 +191,7 @@ class _Collection:
         expired = (needs.namespace.remove(needs.dead, why="expired", still=needs.is_dead) for needs in self._needs)
         entries = sum(removed.entries for removed in expired)
         evicted = carry_out(self._store, self._evictions, self._now)
+        self._spare(set(self._evictions).difference(evicted))
         segments = self._unlink(self._garbage)
         temporary = [path for path in self._temporary if unlink_left_behind(path)]
         moved = [self._file(use) for needs, use in self._to_reseal if _moved(needs.namespace, use, find_codec, pins)]
@@ -204,6 +205,12 @@ class _Collection:
             evicted=tuple(evicted),
             temporary=len(temporary),
         )
+
+    def _spare(self, staying: Iterable[Eviction]) -> None:
+        """Leave all segments of entries that were to be evicted and stay: one that was pinned keeps an entry whole."""
+        needed = _file_names(stretch.segment for each in staying for stretch in each.holding.entry.stretches)
+        self._garbage = [path for path in self._garbage if path.name not in needed]
+        self._to_reseal = [(needs, use) for needs, use in self._to_reseal if self._file(use).name not in needed]
 
     def _unlink(self, segments: Sequence[Path]) -> list[Path]:
         """Remove segments but those that were pinned meanwhile, a few at a time: nothing is put while they go."""

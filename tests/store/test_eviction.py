@@ -20,7 +20,7 @@ from kvprep.store.namespace import Namespace
 from kvprep.store.needs import Needs
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
-from kvprep.types import ContentHash
+from kvprep.types import ContentHash, Severity
 
 DAY = SHORTEST_IDLE_SECONDS
 NOW = 1_000 * DAY
@@ -296,6 +296,27 @@ def test_what_is_put_anew_or_pinned_while_gc_looks_stays(
     assert load(ns, relied_on.ident) == relied_on.memory.first(200)
     assert len(index.deferred_sources(index.model_id(MODEL.fingerprint, TAGS))) == 1
     assert not [f for f in verify(store).findings if "lacks" in f.problem]
+
+
+@pytest.mark.parametrize("pinned", [slice(0, 1), slice(1, 2)], ids=["shared", "own"])
+def test_what_stays_since_one_of_its_segments_was_pinned_meanwhile_keeps_its_others(
+    ns: Namespace, store: Store, monkeypatch: pytest.MonkeyPatch, pinned: slice
+) -> None:
+    trunk = aged(ns, put(ns), days=3)
+    branch = aged(ns, put_branch(ns, trunk, "branch"), days=2)
+    shared, own = (stretch.segment for stretch in branch.entry.stretches)
+
+    def work() -> None:
+        with ns.lease():
+            ns.pin(replace(branch.entry, stretches=branch.entry.stretches[pinned]))
+
+    assert ns.index.built  # its making takes the lock
+    Meanwhile(store, monkeypatch, work)
+    collected = gc(store, by_document({}, IDLE))
+    assert of(branch) not in dict(told(collected.evicted))
+    assert load(ns, branch.ident) == branch.memory.first(200)
+    assert {path.stem for path in store.layout.all_files("segments")} == {shared.hex(), own.hex()}
+    assert not [finding for finding in verify(store).findings if finding.severity is Severity.ERROR]
 
 
 def test_nothing_is_evicted_while_an_entry_does_not_open(ns: Namespace, store: Store) -> None:
