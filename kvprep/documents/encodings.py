@@ -10,7 +10,8 @@ import re
 from kvprep.errors import UnreadableDocument
 
 _SAMPLE_BYTES = 512 * 1024
-_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+# Looked for where letters begin only: from each letter on, a long run of them would take the square of its length.
+_WORD = re.compile(rb"(?<![A-Za-z])[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff]*")
 _MAX_WORDS = 100_000
 # The common ones first: of two that explain the bytes the first one wins.
 _CANDIDATES = "cp1252 iso8859-15 cp1250 iso8859-2 cp1254 cp1257 mac-roman cp850 cp852 mac-latin2".split()

@@ -202,6 +202,7 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
         lambda: b'a,b\n1,"2\n' + b"1,2\n" * 2_000_000,
         {TEXT, *DEAR},
     ),
+    "a word of a million letters, in no Unicode": ("txt", lambda: ("a" * 1_000_000 + " grün").encode("cp1252"), {TEXT}),
     "a letter with a million accents": ("txt", lambda: ("a" + "\u0301\u0323" * 500_000).encode(), {TEXT, "timeout"}),
     "joiners and selectors": (
         "txt",
