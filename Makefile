@@ -45,7 +45,7 @@ corpus: $(STAMP) ## hold reading to all of KVPREP_CORPUS, beside other extractor
 campaign: $(STAMP) ## kill, fault, cut, fill and tamper with the store, all of it; T=path chooses; writes the table of docs/reliability.md
 	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign tests/recipes,$(T))
 
-fuzz: $(STAMP) ## whole fuzzing: Hypothesis, changed documents through the cage, atheris (10 million executions)
+fuzz: $(STAMP) ## whole fuzzing: Hypothesis, changed documents through the cage, atheris (10 million executions of each target)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[campaign]'
 	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 36000 tests/campaign/test_fuzz.py tests/campaign/test_changed_documents.py
 	$(BIN)/python -m bench.fuzz header --corpus .cache/fuzz/header

@@ -105,7 +105,7 @@ def main() -> None:
     """Fuzz one target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("--runs", type=int, default=5_000_000)
+    parser.add_argument("--runs", type=int, default=10_000_000)
     parser.add_argument("--corpus", type=Path, required=True, help="folder of inputs; valid ones are put there first")
     options = parser.parse_args()
     options.corpus.mkdir(parents=True, exist_ok=True)
