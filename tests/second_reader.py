@@ -11,6 +11,7 @@ import re
 import struct
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,12 @@ def opened(key: bytes, number: int, sealed: bytes, associated: bytes) -> bytes:
         raise Refused("does not open") from error
 
 
-def check_signature(public: bytes, message: bytes, signature: bytes) -> None:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError) as error:
-        raise Refused("signature") from error
+def check_signature(publics: set[bytes], message: bytes, signature: bytes) -> None:
+    for public in publics:
+        with suppress(InvalidSignature, ValueError):
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+            return
+    raise Refused("signature")
 
 
 def check_ending(data: bytes) -> None:
@@ -90,7 +92,7 @@ class Sealed:
         writer = bytes.fromhex(self.facts["writer"])
         require(writer in writers, "writer is not trusted")
         header, body = self.data[: SEALED_HEADER.size], self.data[SEALED_HEADER.size : -FOOTER_BYTES]
-        check_signature(writer, b"kvprep file\0" + header + self.ident + body, self.data[-FOOTER_BYTES:][:64])
+        check_signature({writer}, b"kvprep file\0" + header + self.ident + body, self.data[-FOOTER_BYTES:][:64])
 
 
 def salt_of(data: bytes) -> bytes:
@@ -137,7 +139,8 @@ class SecondReader:
         assert found
         self.store_id = found[1]
         self.slot = self._slot(key_file, passphrase)
-        self.admin = bytes.fromhex(self.slot["admin_public"])
+        admins = (self.slot["admin_public"], self.slot.get("former_admin"))
+        self.admins = {bytes.fromhex(admin) for admin in admins if admin}
 
     def _slot(self, key_file: Path | None, passphrase: str | None) -> dict[str, Any]:
         kind = "p" if passphrase is not None else "m"
@@ -163,13 +166,20 @@ class SecondReader:
             if single["name"] == name:
                 return SecondNamespace(self, bytes.fromhex(single["id"]), single)
         require("master" in access, "no such namespace")
-        ident = keyed(bytes.fromhex(access["naming"]), "namespace", name.encode())
+        idents = [keyed(bytes.fromhex(key), "namespace", name.encode()) for key in _names(access)]
+        there = [ident for ident in idents[:-1] if (self.path / "namespaces" / f"{ident.hex()}.kvn").exists()]
+        ident = [*there, idents[-1]][0]
         data = (self.path / "keys" / f"{ident.hex()}.kvk").read_bytes()
         for master in (access["master"], *access["former"]):
             key = derive(bytes.fromhex(master), "namespace keys")
             if is_under(key, "k", data):
                 return SecondNamespace(self, ident, unseal(data, "k", key, ident).facts)
         raise Refused("namespace keys are under another master key")
+
+
+def _names(access: dict[str, str]) -> list[str]:
+    """Keys that name namespaces, in the order in which they are tried."""
+    return [key for key in (access["former_naming"], access["naming"]) if key]
 
 
 class SecondNamespace:
@@ -189,12 +199,12 @@ class SecondNamespace:
         self.writers: set[bytes] | None = None
         if self.charter["policy"]["trust"] == "signed":
             self.writers = {bytes.fromhex(writer["key"]) for writer in self.charter["writers"]}
-            sealed.check_written_by(self.writers | {store.admin})
+            sealed.check_written_by(self.writers | store.admins)
 
     def _check_charter(self) -> None:
         text = self.facts["charter"]
         message = b"kvprep charter\0" + text.encode()
-        check_signature(self.store.admin, message, bytes.fromhex(self.facts["charter_signature"]))
+        check_signature(self.store.admins, message, bytes.fromhex(self.facts["charter_signature"]))
         require(json.dumps(self.charter, sort_keys=True, separators=(",", ":")) == text, "charter's text")
         require(self.charter["namespace"] == self.ident.hex(), "another namespace's charter")
 
@@ -296,7 +306,7 @@ class SecondSegment:
         writer = bytes.fromhex(self.manifest["writer"])
         require(self.data[12] & 1 and writer in writers, "writer is not trusted")
         message = b"kvprep segment\0" + self.header + self.sealed_manifest + self.digests
-        check_signature(writer, message, self.data[-FOOTER_BYTES:][:64])
+        check_signature({writer}, message, self.data[-FOOTER_BYTES:][:64])
 
     def _find_chunks(self, end: int, first: int, digests_at: int) -> None:
         self.chunks: list[bytes] = []

@@ -140,23 +140,25 @@ def sign_charter(holder: Holder, charter: Charter, *, name: str) -> Charter:
     return replace(charter, signature=signature)
 
 
-def read_charter(text: str, signature: bytes, admin_public: bytes, namespace: NamespaceId, *, subject: str) -> Charter:
+def read_charter(
+    text: str, signature: bytes, admin: bytes, namespace: NamespaceId, *, subject: str, former_admin: bytes = b""
+) -> Charter:
     """Check and read a charter. One that was checked before is not checked again.
 
     Raises:
-        UntrustedWriter: the admin did not sign it.
+        UntrustedWriter: neither admin signed it.
         AuthenticationFailed: another namespace's, or none at all.
     """
-    charter = _read(text, signature, admin_public, subject)
+    charter = _read(text, signature, (admin, former_admin) if former_admin else (admin,), subject)
     if charter.namespace != namespace:
         raise AuthenticationFailed(f"{subject}: has another namespace's charter")
     return charter
 
 
 @lru_cache(_CACHED)
-def _read(text: str, signature: bytes, admin_public: bytes, subject: str) -> Charter:
+def _read(text: str, signature: bytes, admins: tuple[bytes, ...], subject: str) -> Charter:
     try:
-        check_signed(CHARTER + text.encode(), signature, (admin_public,), subject=subject)
+        check_signed(CHARTER + text.encode(), signature, admins, subject=subject)
     except UntrustedWriter as error:
         raise UntrustedWriter(
             f"{subject}: its charter is not signed by the store's admin", hint="Restore namespaces/ from a backup."

@@ -35,6 +35,13 @@ class Holder:
     """Ed25519 private key that signs what the holder writes; empty: it writes nothing that must be signed."""
     admin_seed: bytes = field(default=b"", repr=False)
     """Ed25519 private key behind `admin_public`; empty: it changes no charter."""
+    former_admin: bytes = b""
+    """While a rewrite is under way: the public key that signed the charters before it; empty: none counts."""
+
+    @property
+    def admins(self) -> tuple[bytes, ...]:
+        """The public keys whose signatures of charters count."""
+        return (self.admin_public, self.former_admin) if self.former_admin else (self.admin_public,)
 
     @property
     def role(self) -> Role:

@@ -45,7 +45,7 @@ def _older(store: Store) -> Iterator[OlderNamespace]:
         seen = remembered.recall(store_id, keys.incarnation)
         try:
             seen.refuse_shredded(keys.name)
-            state = read_state(store.layout, keys, store.holder.admin_public)
+            state = read_state(store.layout, keys, *store.holder.admins)
         except IntegrityError:
             continue
         if state.generation < seen.generation or state.charter.version < seen.charter:

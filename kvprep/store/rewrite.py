@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from kvprep.errors import IntegrityError, WrongKey
+from kvprep.store import signing
 from kvprep.store.crypto import new_key
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.gc import collect
+from kvprep.store.holder import Holder
 from kvprep.store.keychanges import admin_access
 from kvprep.store.keyfile import read_key_file
 from kvprep.store.keylist import KIND as LIST
@@ -37,7 +39,7 @@ from kvprep.types import DocumentId, EntryId, NamespaceId, SegmentId
 def rewrite(store: Store, key_file: Path, find_codec: FindCodec) -> Rotated:
     """Rotate the key, and seal everything anew under new keys. No other key opens anything afterwards.
 
-    The admin key stays, with which charters are signed, and the audit log's: what was logged can still be checked.
+    Only the audit log's key stays: what was logged can still be checked.
 
     Args:
         store: opened with an admin's key; to be opened anew afterwards.
@@ -66,17 +68,28 @@ def rewrite(store: Store, key_file: Path, find_codec: FindCodec) -> Rotated:
 
 
 def _begin(store: Store, key_file: Path) -> None:
-    """Draw a new naming key and a new writer; from here on the slot says that a rewrite is under way."""
+    """Draw new keys for naming, admin and writer; from here on the slot says that a rewrite is under way."""
     layout, secret = store.layout, read_key_file(key_file)
     with store.commit_lock():
         slot = open_slot(layout, secret)
         access = admin_access(slot)
-        holder = replace(slot.holder, writer_seed=new_key() if slot.holder.writer_seed else b"")
+        holder = _successor(slot.holder)
         fresh_access = MasterAccess(access.master, new_key(), former_naming=access.naming)
         fresh = replace(slot, holder=holder, access=fresh_access)
         others = [key for key in list_keys(layout, Keyring(layout, slot)) if key.slot != holder.slot]
         write_list(layout, fresh_access, [listed(fresh, FILE_SLOT), *others])
         write_slot(layout, fresh, seal_slot(layout, fresh, secret))
+
+
+def _successor(holder: Holder) -> Holder:
+    admin_seed = new_key()
+    return replace(
+        holder,
+        admin_public=signing.public_key(admin_seed),
+        admin_seed=admin_seed,
+        former_admin=holder.admin_public,
+        writer_seed=new_key() if holder.writer_seed else b"",
+    )
 
 
 def _finish(store: Store, secret: bytes) -> tuple[ListedKey, ...]:
@@ -86,7 +99,8 @@ def _finish(store: Store, secret: bytes) -> tuple[ListedKey, ...]:
     with store.commit_lock():
         store.keyring.check_current()
         dropped = [key for key in list_keys(layout, store.keyring) if key.slot != slot.holder.slot]
-        done = replace(slot, access=replace(access, former_naming=b""))
+        holder = replace(slot.holder, former_admin=b"")
+        done = replace(slot, holder=holder, access=replace(access, former_naming=b""))
         for path in _slots_and_lists(layout):
             if path != layout.file("keys", slot.holder.slot):
                 unlink_durably(path)

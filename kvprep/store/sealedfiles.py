@@ -71,7 +71,7 @@ class SealedFiles:
         return state
 
     def _read_state(self) -> NamespaceState:
-        return read_state(self._layout, self._keys, self._holder.admin_public)
+        return read_state(self._layout, self._keys, *self._holder.admins)
 
     def _trusted(self) -> frozenset[bytes] | None:
         """Writers whose signatures count, by the charter as it was seen last; None: no signature is looked at."""

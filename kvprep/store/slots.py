@@ -165,6 +165,7 @@ def _to_facts(layout: Layout, slot: Slot) -> dict[str, Any]:
         "admin_public": holder.admin_public.hex(),
         "writer_seed": holder.writer_seed.hex(),
         "admin_seed": holder.admin_seed.hex(),
+        "former_admin": holder.former_admin.hex(),
     }
 
 
@@ -184,6 +185,7 @@ def _from_facts(ident: bytes, facts: Mapping[str, Any]) -> Slot:
         audit_key=key_from_hex(facts["audit_key"]),
         writer_seed=_key_or_none(facts["writer_seed"]),
         admin_seed=_key_or_none(facts["admin_seed"]),
+        former_admin=_key_or_none(facts.get("former_admin", "")),
     )
     if facts["role"] != holder.role:
         raise ValueError("role")

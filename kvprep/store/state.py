@@ -78,12 +78,13 @@ def write_state(layout: Layout, keys: NamespaceKeys, holder: Holder, state: Name
     write_durably(layout, layout.file("namespaces", keys.ident), [sealed])
 
 
-def read_state(layout: Layout, keys: NamespaceKeys, admin_public: bytes) -> NamespaceState:
+def read_state(layout: Layout, keys: NamespaceKeys, admin: bytes, former_admin: bytes = b"") -> NamespaceState:
     """Open a namespace's state.
 
     Args:
         layout, keys: where and what.
-        admin_public: the key that must have signed the charter, as the holder's slot pins it.
+        admin: the key that must have signed the charter, as the holder's slot pins it.
+        former_admin: or this one, unless it is empty.
 
     Raises:
         UntrustedWriter: the charter is not the admin's, or wants signatures, and nobody trusted signed the state.
@@ -100,9 +101,9 @@ def read_state(layout: Layout, keys: NamespaceKeys, admin_public: bytes) -> Name
     except WrongKey as error:
         # The namespace's keys are open, so this is another namespace's state put here.
         raise AuthenticationFailed(f"{subject}: sealed in another namespace or store") from error
-    state = _from_sealed(opened, keys, admin_public, subject)
+    state = _from_sealed(opened, keys, admin, former_admin, subject)
     if state.charter.trusted is not None:
-        trusted = state.charter.trusted | {admin_public}
+        trusted = state.charter.trusted | ({admin, former_admin} - {b""})
         envelope.check_writer(data, opened, keys.ident, trusted, subject=subject)
     return state
 
@@ -115,15 +116,17 @@ def older_copy(what: str) -> IntegrityError:
     )
 
 
-def _from_sealed(opened: envelope.Sealed, keys: NamespaceKeys, admin_public: bytes, subject: str) -> NamespaceState:
+def _from_sealed(
+    opened: envelope.Sealed, keys: NamespaceKeys, admin: bytes, former_admin: bytes, subject: str
+) -> NamespaceState:
     facts, tail = opened.facts, opened.tail
     try:
         if len(tail) % _TOMBSTONE_BYTES:
             raise ValueError("tail")
-        signature = bytes.fromhex(facts["charter_signature"])
+        text, signature = str(facts["charter"]), bytes.fromhex(facts["charter_signature"])
         return NamespaceState(
             str(facts["name"]),
-            read_charter(str(facts["charter"]), signature, admin_public, keys.ident, subject=subject),
+            read_charter(text, signature, admin, keys.ident, subject=subject, former_admin=former_admin),
             int(facts["generation"]),
             float(facts["created_at"]),
             {str(k): str(v) for k, v in facts["settings"].items()},

@@ -179,7 +179,7 @@ class Store:
         store_id, incarnation = self.layout.store_id, opened.incarnation
         seen = remembered.recall(store_id, incarnation)
         seen.refuse_shredded(f"namespace {opened.name}")
-        state = read_state(self.layout, opened, self.holder.admin_public)
+        state = read_state(self.layout, opened, *self.holder.admins)
         generation, charter = state.generation, state.charter.version
         subject = f"namespace {opened.name} of {self.path}"
         if seen.check(generation=generation, charter=charter, subject=subject):

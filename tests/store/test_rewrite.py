@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,19 +10,23 @@ from keyed_place import KeyedPlace
 from kills import killed_after
 from store_makers import Put, flipped, load, put, put_branch
 
-from kvprep.errors import IntegrityError, PolicyDenied, StoreError, WrongKey
+from kvprep.errors import IntegrityError, PolicyDenied, StoreError, UntrustedWriter, WrongKey
 from kvprep.hashing import content_hash
-from kvprep.store import remembered
+from kvprep.store import remembered, signing
+from kvprep.store.charter import SourceCheck, TrustedWriter, sign_charter
 from kvprep.store.gc import collect
 from kvprep.store.holder import Role
 from kvprep.store.keychanges import NewKey, add_key_file, remove_key
 from kvprep.store.keylist import list_keys
 from kvprep.store.namespace import Namespace
 from kvprep.store.reseal import no_codec
-from kvprep.store.rewrite import rewrite
+from kvprep.store.rewrite import _begin, rewrite
+from kvprep.store.rotation import rotate
 from kvprep.store.slots import MasterAccess
+from kvprep.store.state import write_state
 from kvprep.store.store import Store
 from kvprep.store.verify import verify
+from kvprep.types import NamespaceId
 
 
 class Place(KeyedPlace):
@@ -109,6 +114,36 @@ def test_the_policy_stays_and_only_the_new_writer_is_trusted(place: Place, made:
         assert (charter.trust, charter.source_check) == ("signed", "ttl-only")
         assert former.key not in {writer.key for writer in charter.writers}
         assert len(charter.writers) == 1
+
+
+def test_a_charter_that_the_former_admin_signs_counts_for_nothing_once_it_is_done(
+    place: Place, made: dict[tuple[str, str], Put]
+) -> None:
+    with place.open() as store:
+        leaked = store.holder
+    rewritten(place)
+    with place.open() as store:
+        ns = store.namespace("signed")
+        state, keys = ns.state(), store.keyring.open_namespace(NamespaceId(ns.ident))
+        assert keys is not None and leaked.admin_public not in store.holder.admins
+        usurped = state.charter.trusting([TrustedWriter("x", signing.public_key(leaked.writer_seed))])
+        charter = sign_charter(leaked, replace(usurped, version=state.charter.version + 1), name="signed")
+        write_state(store.layout, keys, leaked, replace(state, charter=charter))  # as a reader could, with his keys
+        with pytest.raises(UntrustedWriter):
+            ns.state()
+
+
+def test_a_charter_can_be_changed_while_a_rewrite_is_cut_short(place: Place, made: dict[tuple[str, str], Put]) -> None:
+    with place.open() as store:
+        rotate(store, place.key)
+        _begin(store, place.key)
+    with place.open() as store:
+        assert store.keyring.is_rewriting
+        charter = store.namespace("signed").amend(lambda charter: replace(charter, source_check=SourceCheck.STAT))
+    rewritten(place)
+    with place.open() as store:
+        assert store.namespace("signed").state().charter.source_check == charter.source_check == "stat"
+        assert store.holder.former_admin == b""
 
 
 def test_no_former_key_opens_anything(place: Place, made: dict[tuple[str, str], Put], tmp_path: Path) -> None:
