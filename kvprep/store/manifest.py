@@ -6,8 +6,8 @@ Source: docs/format.md, "Segment" and "Block order".
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 from kvprep.errors import AuthenticationFailed
 from kvprep.hashing import block_ranges
@@ -49,9 +49,8 @@ class Manifest:
         return len(self.token_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One sealed run: tokens [start, end) of the prefix, of one layer, part and head."""
+class Chunk(NamedTuple):
+    """One sealed run: tokens [start, end) of the prefix, of one layer, part and head. A load makes hundreds."""
 
     layer: int
     part: int
@@ -97,7 +96,7 @@ def chunks_of(manifest: Manifest) -> list[Chunk]:
         return plain
     if len(manifest.stored_bytes) != len(plain):
         raise ValueError("chunk sizes")
-    chunks = [replace(c, stored_bytes=size) for c, size in zip(plain, manifest.stored_bytes, strict=True)]
+    chunks = [c._replace(stored_bytes=size) for c, size in zip(plain, manifest.stored_bytes, strict=True)]
     if any(not 0 < chunk.stored_bytes <= chunk.num_bytes for chunk in chunks):
         raise ValueError("chunk sizes")
     return chunks
