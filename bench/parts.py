@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import codec, ingest, lookup, plot, reading, scale, start, warm
+from bench import codec, events, ingest, lookup, plot, reading, scale, start, warm
 from bench.corpus.files import corpus_folder, is_corpus
 from bench.environments import REPOSITORY
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
@@ -45,8 +45,10 @@ def _warm(bench: Bench) -> Found:
     with Store.create(bench.folder / "warm-store") as opened:
         place = warm.Bench(opened.namespace("default"), bench.files, bench.engine, bench.folder)
         measured = warm.measure(place)
+        records = events.measure(place.namespace)
     judged = warm.targets(measured, bench.files.shape.token_bytes)
     judged |= codec.targets(codec.measure(bench.engine, bench.files), measured[8000])
+    judged |= events.targets(records, measured[8000]["load"])
     return {
         "warm": {str(size): measured[size] for size in warm.SIZES},
         "curve": {str(size): {name: times[name] for name in plot.LINES} for size, times in measured.items()},

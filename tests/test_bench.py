@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import workload
 
-from bench import ingest, plot, report
+from bench import events, ingest, plot, report
 from bench.peers import report as peers_report
 from bench.peers.peer import BOTH, PREFILL, STEPS, Description, Outcome, Request, run_module
 from bench.peers.weights import write_bfloat16
@@ -232,3 +233,13 @@ def test_the_large_store_has_its_table_with_ratios_to_the_bare_listing(tmp_path:
     rows = rows_of(text)
     assert rows["store with 1,000,000 rows of blocks"][2] == "÷ the first"
     assert rows["kvprep ls --json"][2].startswith("3 ")
+
+
+def test_what_a_record_takes_is_judged_by_the_slowest_of_a_hundred(tmp_path: Path) -> None:
+    with workload.build(tmp_path, look_ups=0, rare=False) as made:
+        assert len(events.measure(made.namespaces[0], rounds=20)) == 20
+    loads = [0.02, 0.025, 0.03]
+    assert events.targets([0.01] * 9 + [0.0001] * 991, loads)["14"]["met"]
+    found = events.targets([0.01] * 10 + [0.0001] * 990, loads)["14"]
+    assert (found["value"], found["met"]) == (0.4, False)
+    assert "median 100 µs" in found["detail"]

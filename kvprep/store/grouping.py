@@ -1,6 +1,7 @@
 """Writing together what comes one by one: whoever adds something does not wait for a disk."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -8,6 +9,8 @@ from kvprep.errors import StoreError
 
 GROUP_SECONDS = 1.0
 """What was added is written at the latest this long after the first of it, and at the end."""
+_IDLE_SECONDS = 10.0
+"""The thread beside ends when nothing came for so long. Whoever adds waits for it to start: so not for every group."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,8 +28,10 @@ class Groups(Generic[T, R]):
         """
         self._write, self._tell = write, tell
         self._pending: list[T] = []
-        self._timer: threading.Timer | None = None
+        self._is_due = False
+        self._writer: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._added = threading.Condition(self._lock)
         self._writing = threading.Lock()
 
     def __len__(self) -> int:
@@ -37,10 +42,12 @@ class Groups(Generic[T, R]):
         """Take an item on. Does not wait, also while a group is being written."""
         with self._lock:
             self._pending.append(item)
-            if self._timer is None:
-                self._timer = threading.Timer(GROUP_SECONDS, self._flush_in_background)
-                self._timer.daemon = True
-                self._timer.start()
+            if not self._is_due:
+                self._is_due = True
+                self._added.notify()
+            if self._writer is None or not self._writer.is_alive():  # none is, in a process that was forked since
+                self._writer = threading.Thread(target=self._write_groups, daemon=True)
+                self._writer.start()
 
     def flush(self) -> R:
         """Write what was taken on; what cannot be written is kept for the next time.
@@ -51,9 +58,6 @@ class Groups(Generic[T, R]):
         with self._writing:
             with self._lock:
                 group, self._pending = self._pending, []
-                if self._timer is not None:
-                    self._timer.cancel()
-                    self._timer = None
             try:
                 return self._write(group)
             except BaseException:
@@ -61,7 +65,24 @@ class Groups(Generic[T, R]):
                     self._pending[:0] = group
                 raise
 
-    def _flush_in_background(self) -> None:
+    def _write_groups(self) -> None:
+        while self._wait():
+            time.sleep(GROUP_SECONDS)
+            self._is_due = False
+            if self._pending:  # else somebody has written it himself
+                self._flush_beside()
+
+    def _wait(self) -> bool:
+        """Wait for something to write; false where nothing came for long, and the thread ends.
+
+        What could not be written waits for the next item, too.
+        """
+        with self._added:
+            if not self._added.wait_for(lambda: self._is_due, _IDLE_SECONDS):
+                self._writer = None
+            return self._is_due
+
+    def _flush_beside(self) -> None:
         try:
             self.flush()
         except StoreError as error:
