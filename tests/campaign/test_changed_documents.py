@@ -29,7 +29,7 @@ from kvprep.types import CanonicalDocument
 CORPUS = corpus_folder()
 SAMPLE, WHOLE = 20, 10_000
 MAX_BYTES = 128 << 10
-SOURCES = 20
+SOURCES = 50
 """Documents that mutants of one kind are made of, each smaller than that."""
 # A child past its memory is refused it, so that memory is bounded by the system, not by a measurement.
 LIMITS = Limits(memory_bytes=1 << 30, cpu_seconds=20, wall_seconds=40.0)
@@ -59,9 +59,11 @@ def made(kind: Kind) -> bytes:
 
 
 def documents(kind: Kind, *, real: bool) -> list[bytes]:
-    """Documents of a kind: one that is made here, and real ones."""
+    """Documents of a kind: one that is made here, and real ones from all over the corpus; the same ones every time."""
     found = [made(kind)]
-    for path in sorted(CORPUS.rglob("*")) if real and CORPUS.is_dir() else ():
+    paths = sorted(CORPUS.rglob("*")) if real and CORPUS.is_dir() else []
+    random.Random(1).shuffle(paths)
+    for path in paths:
         if len(found) < SOURCES and path.is_file() and 0 < path.stat().st_size < MAX_BYTES and is_of(path, kind):
             found.append(path.read_bytes())
     return found
