@@ -37,14 +37,16 @@ def test_look_ups_are_counted_by_result_with_what_they_saved(run, json_of, stock
     assert "1 hit, 1 stale" in run("stats").stdout
 
 
-@pytest.mark.parametrize("is_compacted", [False, True])
+@pytest.mark.parametrize("history", ["raw", "compacted", "killed"])
 def test_sums_equal_a_recount_of_ten_thousand_look_ups_in_a_month(
-    json_of, store: Path, tmp_path: Path, is_compacted: bool
+    json_of, store: Path, tmp_path: Path, history: str
 ) -> None:
     with workload.build(tmp_path, look_ups=10_000) as made:
-        if is_compacted:
+        if history == "compacted":
             made.store.usage.compact(made.now + 4 * workload.DAY)
             made.store.usage.compact(made.now + 100 * workload.DAY)
+    if history == "killed":
+        assert workload.record_killed(store / "usage.sqlite", made.events, made.now) >= 8
     events = [event for _, event in made.events if event.kind == "look-up"]
     facts = json_of("stats")
     counts = Counter(event.result for event in events)

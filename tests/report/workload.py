@@ -4,10 +4,12 @@ with workload.build(tmp_path) as made:
     facts = workload.facts_of(made)
 """
 
+import os
 import random
+import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from kvprep.hashing import fingerprint
 from kvprep.report.facts import Facts, collect_facts, prepare
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
-from kvprep.store.usage import Event, EventKind
+from kvprep.store.usage import Event, EventKind, Usage
 from kvprep.types import ModelIdentity, PrefillCost
 
 DAY = 86400.0
@@ -86,6 +88,60 @@ def build(
 def facts_of(made: Workload, *, since: float = 0.0, prices: Prices | None = None) -> Facts:
     """Build the facts of a workload's report at its end."""
     return collect_facts(prepare(made.store, made.namespaces, prices or load_prices(), since=since, now=made.now))
+
+
+def record_killed(path: Path, events: Sequence[tuple[float, Event]], now: float) -> int:
+    """Record events anew in processes that are killed, as are compactions between them; return how many were killed.
+
+    Each carries on behind what the one before has written, which is never less than it had said.
+    """
+    path.unlink()
+    chance, killed, written = random.Random(1), 0, 0
+    while written < len(events):
+        told, tell = os.pipe()
+        child = _forked(lambda begin=written, tell=tell: _record_and_tell(path, events[begin:], tell))
+        os.close(tell)
+        with os.fdopen(told, "rb", buffering=0) as groups:
+            said = written + len(groups.read(chance.randrange(1, 5))) * _GROUP
+            time.sleep(chance.random() * 0.01)
+            killed += _kill(child)
+            said += len(groups.read()) * _GROUP
+        compacting = _forked(lambda: Usage(path).compact(now + 100 * DAY))
+        time.sleep(chance.random() * 0.05)
+        killed += _kill(compacting)
+        with closing(Usage(path)) as usage:
+            written = sum(row.events for row in usage.sums())
+        assert written >= min(said, len(events))
+    return killed
+
+
+_GROUP = 500
+
+
+def _record_and_tell(path: Path, events: Sequence[tuple[float, Event]], tell: int) -> None:
+    usage = Usage(path)
+    for begin in range(0, len(events), _GROUP):
+        for at, event in events[begin : begin + _GROUP]:
+            usage.record(event, at=at)
+        usage.flush()
+        os.write(tell, b".")
+
+
+def _forked(run: Callable[[], object]) -> int:
+    child = os.fork()
+    if not child:
+        try:
+            run()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return child
+
+
+def _kill(child: int) -> bool:
+    """Kill a process; false where it had ended before."""
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 def shadow(made: Workload, result: str) -> Event:
