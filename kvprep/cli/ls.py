@@ -32,6 +32,7 @@ def ls(
     """
     with session.namespace() as namespace:
         documents = sorted(_documents(namespace, everything), key=lambda d: (d["title"].casefold(), d["document"]))
+        namespace.note("list", "done")
     if session.emit("ls", {"documents": documents}):
         return
     if not documents:

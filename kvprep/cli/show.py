@@ -41,8 +41,8 @@ def show(
         entries = _entries(namespace, document)
         versions = list(_versions(namespace, document)) if history else []
         family = list(_family(namespace, document))
-        if text or prompt:
-            namespace.note("read", "done", subject=namespace.document_id(document.content_hash))
+        verb = "read" if text or prompt else "list"
+        namespace.note(verb, "done", subject=namespace.document_id(document.content_hash))
     facts = _facts(document, entries) | {"family": family}
     asked: Facts = {"text": document.text} if text else {}
     asked |= {"prompt": _prompt(entries, name)} if prompt else {}

@@ -59,6 +59,8 @@ def stats(
         namespaces = [store.namespace(name)] if name else store.namespaces()
         report = prepare(store, namespaces, prices, since=began, now=now)
         facts = collect_facts(report)
+        for namespace in namespaces:
+            namespace.note("list", "done")  # of titles
         if prometheus is not None:
             _write_metrics(report, prometheus, facts["last_success"])
         wrong = find_wrong(report.sums, report.stocks) if check else None

@@ -44,13 +44,14 @@ class Record:
     principal: str
     """Who: the user of the operating system and the label of the key, or what a server says."""
     verb: str
-    """What: open, look-up, load, shadow, read, write, invalidate, evict, gc, or a command on keys and namespaces."""
+    """Open, list, look-up, load, shadow, read, write, invalidate, evict, gc, or a command on keys or namespaces."""
     outcome: str
-    """How it went: done, denied, the result of a look-up or check, or why something was evicted."""
+    """How it went: done, denied, absent, the result of a look-up or check, or why something was evicted."""
     namespace: bytes = b""
-    """Its id; empty: the whole store."""
+    """Its id; empty: the whole store. Of one that the holder's key does not open: an id that is nobody's."""
     subject: bytes = b""
-    """Keyed id of an entry or document, or name of a slot; never text, nor a hash that would confirm a guessed text."""
+    """Keyed id of a document, or of an entry that did not open when it was removed; or name of a slot. Never text, nor
+    a hash that would confirm a guessed text."""
     tokens: int = 0
     seq: int = 0
     """Its number, from 1."""

@@ -239,7 +239,7 @@ def _needs_of(namespace: Namespace, now: float) -> Needs:
 
 def _may_write(namespace: Namespace) -> bool:
     try:
-        namespace.writable_state()
+        namespace.check_may_write()
     except PolicyDenied:
         return False
     return True

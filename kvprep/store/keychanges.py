@@ -92,7 +92,7 @@ def remove_key(store: Store, which: str) -> ListedKey:
         PolicyDenied: the store was opened with a key that is no admin's, or with the very key.
         NotFound: no such key.
     """
-    access = _settled_access(store)
+    access = _settled_access(store, "key remove")
     with store.commit_lock():
         store.keyring.check_current()
         keys = list_keys(store.layout, store.keyring)
@@ -144,8 +144,9 @@ def admin_access(slot: Slot) -> MasterAccess:
     return slot.access
 
 
-def _settled_access(store: Store) -> MasterAccess:
-    access = admin_access(store.keyring.slot)
+def _settled_access(store: Store, verb: str) -> MasterAccess:
+    with store.noting_denial(verb):
+        access = admin_access(store.keyring.slot)
     if access.former:
         raise StoreError("a rotation of the key was cut short", hint="Finish it with `kvprep key rotate`.")
     if access.former_naming:
@@ -154,7 +155,7 @@ def _settled_access(store: Store) -> MasterAccess:
 
 
 def _new_slot(store: Store, key: NewKey) -> Slot:
-    own = _settled_access(store)
+    own = _settled_access(store, "key add")
     if not 0 < len(key.label) <= MAX_LABEL_CHARACTERS or not key.label.isprintable():
         raise ConfigError(f"label: not 1 to {MAX_LABEL_CHARACTERS} printable characters", hint="Set --label.")
     if key.only and key.role is Role.ADMIN:
@@ -183,7 +184,7 @@ def _namespace_keys(store: Store, name: str) -> NamespaceKeys:
 
 def _add(store: Store, slot: Slot, kind: str, sealed: bytes) -> ListedKey:
     """Enter the slot into the list, then write it."""
-    access, key = _settled_access(store), listed(slot, kind)
+    access, key = _settled_access(store, "key add"), listed(slot, kind)
     with store.commit_lock():
         store.keyring.check_current()
         keys = list_keys(store.layout, store.keyring)

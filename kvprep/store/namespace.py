@@ -74,7 +74,8 @@ class Namespace(WrittenFiles):
         with self._store.commit_lock():
             state = self.state()
             charter = replace(change(state.charter), version=state.charter.version + 1)
-            charter = sign_charter(self._holder, charter, name=self.name)
+            with self._store.noting_denial("charter", namespace=self.ident):
+                charter = sign_charter(self._holder, charter, name=self.name)
             if charter.trusted != state.charter.trusted:
                 index.forget()  # first, so that a kill leaves no row of what counts no more
             self._write_state(replace(state, charter=charter))
@@ -107,7 +108,7 @@ class Namespace(WrittenFiles):
             with index.transaction():
                 index.put_document(document)
                 index.put_entry(ident, entry, hashes, self.root(entry.model.fingerprint))
-        self.note("write", "done", subject=ident, tokens=entry.num_tokens)
+        self.note("write", "done", subject=self.document_id(entry.document), tokens=entry.num_tokens)
         return ident
 
     def repoint(self, ident: EntryId, old: SegmentId, new: StretchRef) -> bool:
@@ -156,7 +157,7 @@ class Namespace(WrittenFiles):
         removed: dict[EntryId, EntryRecord | None] = {}
         with self._store.commit_lock():
             if wanted:
-                self.writable_state()
+                self.writable_state("invalidate")
             for ident in wanted:
                 entry = self.entry_or_none(ident)
                 if still is not None and not still(entry):
@@ -166,7 +167,7 @@ class Namespace(WrittenFiles):
             needed = self._bury(removed, index) if removed else {}
         opened = [entry for entry in removed.values() if entry is not None]
         for ident, entry in removed.items():
-            self.note("invalidate", "done", subject=ident)
+            self.note("invalidate", "done", subject=self.document_id(entry.document) if entry else ident)
             if why:
                 self._store.usage.record(invalidation_event(self, entry, needed[ident], why))
         return Removed(len(removed), len({e.document for e in opened}), sum(e.kv_bytes for e in opened))
@@ -187,21 +188,21 @@ class Namespace(WrittenFiles):
             Those that were removed.
         """
         index = self.index
-        evicted: list[EntryId] = []
+        evicted: dict[EntryId, DocumentId] = {}
         with self._store.commit_lock():
-            self.writable_state()
+            self.writable_state("evict")
             for ident, deferral in deferrals.items():
                 entry = self.entry_or_none(ident)
                 if entry is None or not still(ident, entry):
                     continue
                 self._defer(entry.document, deferral, index)
                 unlink_durably(self._layout.file("entries", ident))
-                evicted.append(ident)
+                evicted[ident] = self.document_id(entry.document)
             if evicted:
                 self._bury(evicted, index)
-        for ident in evicted:
-            self.note("evict", why, subject=ident)
-        return evicted
+        for document in evicted.values():
+            self.note("evict", why, subject=document)
+        return list(evicted)
 
     def _defer(self, document: ContentHash, deferral: Deferral, index: NamespaceIndex) -> None:
         if (record := self.document_or_none(self.document_id(document))) is not None:
@@ -229,7 +230,7 @@ class Namespace(WrittenFiles):
         """Remove a document's file, as where it does not open and so tells no more of which document it is."""
         index = self.index
         with self._store.commit_lock():
-            self.writable_state()
+            self.writable_state("invalidate")
             unlink_durably(self._layout.file("documents", ident))
             with index.transaction():
                 index.remove_document(ident)

@@ -48,7 +48,9 @@ def rotate(store: Store, key_file: Path) -> Rotated:
         secret = read_key_file(key_file)
         slot = open_slot(layout, secret)
         before = slot.holder.slot  # of the key that is replaced; may stand in no list yet
-        if not admin_access(slot).former:
+        with store.noting_denial("key rotate"):
+            access = admin_access(slot)
+        if not access.former:
             secret, slot = _begin(layout, slot, key_file)
         done = _finish(layout, slot, secret)
     store.audit.record("key rotate", "done", subject=slot.holder.slot)

@@ -13,7 +13,7 @@ from kvprep.store.index import NamespaceIndex
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import disk_errors, sync_folder, unlink_durably
 from kvprep.store.namespace import Namespace
-from kvprep.store.store import Store, no_namespace
+from kvprep.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,13 @@ def shred(store: Store, name: str) -> Shredded:
         NotFound: none that the key opens.
         PolicyDenied: the key is no admin's.
     """
-    keys = store.keyring.open_namespace(store.namespace_id(name)) or no_namespace(name)
-    if not store.holder.admin_seed:
-        raise PolicyDenied(
-            f"namespace {name}: is shredded with an admin's key only",
-            hint="`kvprep invalidate --all` removes its entries.",
-        )
+    keys = store.keyring.open_namespace(store.namespace_id(name)) or store.no_namespace(name)
+    with store.noting_denial("shred", namespace=keys.ident):
+        if not store.holder.admin_seed:
+            raise PolicyDenied(
+                f"namespace {name}: is shredded with an admin's key only",
+                hint="`kvprep invalidate --all` removes its entries.",
+            )
     return shred_all_of(store, keys)
 
 

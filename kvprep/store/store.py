@@ -1,12 +1,12 @@
 """A store: the folder, the keys of its holder, its namespaces."""
 
 import re
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from kvprep.errors import ConfigError, IntegrityError, NotFound, StoreError, StoreNotFound
+from kvprep.errors import ConfigError, IntegrityError, NotFound, PolicyDenied, StoreError, StoreNotFound
 from kvprep.store import layout, remembered
 from kvprep.store.audit import Audit, Head, system_user
 from kvprep.store.auditcheck import AuditReport, check_audit
@@ -137,10 +137,33 @@ class Store:
             NotFound: there is none of this name that the key opens.
             IntegrityError: its state is damaged, or older than one already seen here.
         """
-        opened = self.open_namespace(self.namespace_id(name))
+        ident = self.namespace_id(name)
+        try:
+            opened = self.open_namespace(ident)
+        except IntegrityError:
+            self.audit.record("open", "corrupt", namespace=ident)
+            raise
         if opened is None and create:
             return self.make_namespace(name, Trust.AEAD, SourceCheck.STAT)
-        return opened or no_namespace(name)
+        return opened or self.no_namespace(name)
+
+    def no_namespace(self, name: str) -> NoReturn:
+        """Refuse a name of which there is no namespace, or none that the key opens: nobody is told which.
+
+        Raises:
+            NotFound: always.
+        """
+        self.audit.record("open", "absent", namespace=self.namespace_id(name))
+        raise NotFound(f"namespace {name}: none that this key opens", hint="`kvprep ingest --namespace` makes one.")
+
+    @contextmanager
+    def noting_denial(self, verb: str, *, namespace: bytes = b"") -> Iterator[None]:
+        """Note in the audit log what was tried here and is denied."""
+        try:
+            yield
+        except PolicyDenied:
+            self.audit.record(verb, "denied", namespace=namespace)
+            raise
 
     def namespace_id(self, name: str) -> NamespaceId:
         """Name a namespace's files.
@@ -210,7 +233,8 @@ class Store:
             PolicyDenied: the key is no admin's.
         """
         ident = self.keyring.current_id(name)
-        charter = first_charter(self.holder, ident, name=name, trust=trust, source_check=source_check)
+        with self.noting_denial("create", namespace=ident):
+            charter = first_charter(self.holder, ident, name=name, trust=trust, source_check=source_check)
         with self.commit_lock():
             opened = self.keyring.open_namespace(ident) or self.keyring.create(name)
             if not self.layout.file("namespaces", ident).exists():
@@ -261,15 +285,6 @@ def _close_audit(audit: Audit, store_id: str) -> None:
         head = audit.close()
     if goes_on and head is not None:
         remembered.remember_audit(store_id, head)
-
-
-def no_namespace(name: str) -> NoReturn:
-    """Refuse a name of which there is no namespace, or none that the key opens: nobody is told which.
-
-    Raises:
-        NotFound: always.
-    """
-    raise NotFound(f"namespace {name}: none that this key opens", hint="`kvprep ingest --namespace` makes one.")
 
 
 def open_or_create(

@@ -46,14 +46,23 @@ class WrittenFiles(SealedFiles):
         """Write into the audit log what was done here, or tried."""
         self._store.audit.record(verb, outcome, namespace=self.ident, subject=subject, tokens=tokens)
 
-    def writable_state(self) -> NamespaceState:
-        """Read the state, to write something.
+    def check_may_write(self) -> None:
+        """Ask whether anything may be written here, without trying to.
+
+        Raises:
+            PolicyDenied: the charter does not trust the holder's signature.
+        """
+        self.state().charter.check_may_write(self._holder, name=self.name)
+
+    def writable_state(self, verb: str = "write") -> NamespaceState:
+        """Read the state, to write something; where that is denied, the audit log has it under `verb`.
 
         Raises:
             PolicyDenied: the charter does not trust the holder's signature.
         """
         state = self.state()
-        state.charter.check_may_write(self._holder, name=self.name)
+        with self._store.noting_denial(verb, namespace=self.ident):
+            state.charter.check_may_write(self._holder, name=self.name)
         return state
 
     @contextmanager

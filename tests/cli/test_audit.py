@@ -35,6 +35,47 @@ def test_a_question_about_a_document_that_is_not_stored_is_logged(run, stocked: 
     assert (last["verb"], last["outcome"], last["namespace"]) == ("look-up", "absent", "default")
 
 
+def test_a_namespace_that_is_not_there_or_not_his_is_logged_alike(
+    run, stocked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("namespace", "create", "invoices")
+    run("key", "add", "--file", tmp_path / "bob.key", "--only", "invoices", "--label", "bob")
+    with monkeypatch.context() as context:
+        context.setenv("KVPREP_KEY_FILE", str(tmp_path / "bob.key"))
+        for name in ("default", "nosuch"):
+            assert run("ls", "--namespace", name).exit_code == 1
+    tried = [(r["verb"], r["outcome"]) for r in shown(run) if r["principal"].endswith("/bob") and r["namespace"]]
+    assert tried == [("open", "absent"), ("open", "absent")]
+
+
+@pytest.mark.parametrize(
+    ("command", "verb"),
+    [
+        (("namespace", "create", "other"), "create"),
+        (("namespace", "trust", "invoices", "ab" * 32), "charter"),
+        (("namespace", "shred", "invoices", "--yes"), "shred"),
+        (("key", "add", "--file", "new.key", "--label", "new"), "key add"),
+        (("key", "remove", "first key"), "key remove"),
+        (("key", "rotate"), "key rotate"),
+        (("invalidate", "--all", "--namespace", "invoices"), "invalidate"),
+        (("verify", "--rebuild-index"), "write"),
+    ],
+)
+def test_what_is_denied_is_logged(
+    run, stocked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], verb: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("namespace", "create", "invoices")
+    run("ingest", stocked, "--namespace", "invoices")
+    run("namespace", "trust", "invoices", "--policy", "signed")
+    run("key", "add", "--file", "bob.key", "--label", "bob", "--only", "invoices")
+    with monkeypatch.context() as context:
+        context.setenv("KVPREP_KEY_FILE", str(tmp_path / "bob.key"))
+        assert run(*command).exit_code == 13
+    tried = [(r["verb"], r["outcome"]) for r in shown(run) if r["principal"].endswith("/bob")]
+    assert tried == [("open", "done"), (verb, "denied")]
+
+
 def test_making_a_namespace_is_logged(run, stocked: Path) -> None:
     run("namespace", "create", "invoices")
     assert [(r["verb"], r["namespace"]) for r in shown(run)][-2] == ("create", "invoices")
@@ -50,8 +91,23 @@ def test_no_word_of_a_document_and_no_path_is_in_the_log(run, stocked: Path, sto
 def test_whoever_reads_a_stored_text_is_noted(run, stocked: Path, option: str) -> None:
     run("show", stocked / "lease.txt", option)
     assert [r["verb"] for r in shown(run)][-3:] == ["open", "read", "open"]
-    run("show", stocked / "lease.txt")
-    assert [r["verb"] for r in shown(run)][-2:] == ["open", "open"]
+
+
+@pytest.mark.parametrize("command", [("ls",), ("show", "lease.txt"), ("stats",)])
+def test_whoever_sees_titles_and_sources_is_noted(run, stocked: Path, command: tuple[str, ...]) -> None:
+    name, *rest = command
+    run(name, *(stocked / file for file in rest))
+    last = shown(run)[-2]
+    assert (last["verb"], last["outcome"], last["namespace"]) == ("list", "done", "default")
+
+
+def test_what_became_of_a_document_is_found_under_one_subject(run, stocked: Path) -> None:
+    run("ask", stocked / "lease.txt", "How much?", "--max-new-tokens", 1)
+    run("show", stocked / "lease.txt", "--text")
+    run("invalidate", "--source", stocked / "lease.txt")
+    subject = next(r["subject"] for r in shown(run) if r["verb"] == "read")
+    verbs = [r["verb"] for r in shown(run) if r["subject"] == subject]
+    assert verbs == ["write", "look-up", "load", "read", "invalidate"]
 
 
 def test_records_are_chosen_by_principal_and_time(run, stocked: Path) -> None:

@@ -116,7 +116,8 @@ def test_evictions_are_events_and_in_the_audit_log(ns: Namespace, store: Store) 
     assert {row.num_bytes for row in rows} == {size}
     store.audit.flush()
     logged = [(r.verb, r.outcome, r.subject) for r in store.audit.records() if r.verb == "evict"]
-    assert logged == [("evict", "idle", idle.ident), ("evict", "limit", least.ident)]
+    documents = [ns.document_id(of(each)) for each in (idle, least)]
+    assert logged == [("evict", "idle", documents[0]), ("evict", "limit", documents[1])]
 
 
 # A limit
