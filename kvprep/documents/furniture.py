@@ -25,8 +25,9 @@ _FOLIO_WORDS = r"pages?|pag|pg|seiten?|blatt|folio|página|pagina|p|s|sheet|of|v
 _FOLIO_WORD_BEFORE = re.compile(rf"(?:^|[^\w])(?:{_FOLIO_WORDS})[.:]?\s*$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _HYPHENS = "[-\u2010\u2011]"
-_COMPOUND = re.compile(rf"[^\W\d_]+(?:{_HYPHENS}[^\W\d_]+)+")
-_LAST_PART = re.compile(rf"([^\W\d_]+){_HYPHENS}$")
+# Looked for where a word begins only: from each of its letters on, a long one would take the square of its length.
+_COMPOUND = re.compile(rf"(?<![^\W\d_])[^\W\d_]++(?:{_HYPHENS}[^\W\d_]++)+")
+_LAST_PART = re.compile(rf"(?<![^\W\d_])([^\W\d_]++){_HYPHENS}$")
 _FIRST_PART = re.compile(r"[^\W\d_]+")
 _CUT_WORD = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _SUSPENDED = frozenset(

@@ -203,6 +203,11 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
         {TEXT, *DEAR},
     ),
     "a word of a million letters, in no Unicode": ("txt", lambda: ("a" * 1_000_000 + " grün").encode("cp1252"), {TEXT}),
+    "a word of a million letters in a line that is cut": (
+        "txt",
+        lambda: b"page\f" + b"a" * 1_000_000 + b" pass-\nword",
+        {TEXT},
+    ),
     "a letter with a million accents": ("txt", lambda: ("a" + "\u0301\u0323" * 500_000).encode(), {TEXT, "timeout"}),
     "joiners and selectors": (
         "txt",
@@ -235,6 +240,13 @@ BOMBS: dict[str, tuple[str, Maker, set[str]]] = {
     "a mail of uuencoded files without an end": (
         "eml",
         lambda: b"MIME-Version: 1.0\nFrom: a@example.com\n\n" + b"begin 644 x\nMabc\n" * 100_000 + b"\nend",
+        {TEXT},
+    ),
+    "a mail of one word, beside the same in HTML": (
+        "eml",
+        lambda: bomb.mixed_mail(
+            f"Content-Type: text/{kind}\n\n".encode() + b"a" * 1_000_000 for kind in ("plain", "html")
+        ).replace(b"multipart/mixed", b"multipart/alternative"),
         {TEXT},
     ),
     "a mail of one field": (
