@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from kvprep.codec import find_codec
-from kvprep.hashing import content_hash, drift_hash, fingerprint
+from kvprep.hashing import block_hashes, block_root, content_hash, drift_hash, fingerprint
 from kvprep.store import envelope
 from kvprep.store.entry import DocumentRecord, EntryRecord, StretchRef
+from kvprep.store.manifest import Manifest
 from kvprep.store.namespace import Namespace
+from kvprep.store.sealing import SealedSegment
 from kvprep.store.store import Store
 from kvprep.types import (
     CacheShape,
     EntryId,
     LayerShape,
     ModelIdentity,
+    NamespaceId,
     Piece,
     PrefillCost,
     PromptTags,
@@ -35,6 +38,7 @@ FIELDS = {"weights": "w", "engine": "e"}
 MODEL = ModelIdentity("model", tuple(sorted(FIELDS.items())), fingerprint(FIELDS))
 TAGS = PromptTags("tokenizer", "template", "preamble")
 COST = PrefillCost(200, 1.5, 2e9)
+ID_KEY = b"i" * 32
 
 
 class Memory:
@@ -69,6 +73,35 @@ class Put:
 
 def tokens(count: int, seed: int = 0) -> TokenIds:
     return np.random.default_rng(seed).integers(0, 50_000, count).astype(np.uint32)
+
+
+def manifest_of(count: int, shape: CacheShape, *, first_block: int = 0, chunk_tokens: int = BLOCK) -> Manifest:
+    """A manifest of a segment that stands alone, from a block of its prefix on."""
+    token_ids, root = tokens(first_block * BLOCK + count), block_root(ID_KEY, MODEL.fingerprint)
+    hashes = block_hashes(root, token_ids, BLOCK)
+    return Manifest(
+        namespace=NamespaceId(b"n" * 32),
+        fingerprint=MODEL.fingerprint,
+        parent=hashes[first_block - 1] if first_block else root,
+        first_token=first_block * BLOCK,
+        block_size=BLOCK,
+        chunk_tokens=chunk_tokens,
+        shape=shape,
+        pieces=(Piece(first_block * BLOCK, len(token_ids)),),
+        cost=COST,
+        created_at=1.0,
+        block_hashes=tuple(hashes[first_block:]),
+        token_ids=token_ids[first_block * BLOCK :],
+    )
+
+
+def write(folder: Path, sealed: SealedSegment) -> Path:
+    """A sealed segment as a file under its name."""
+    path = folder / f"{sealed.ident.hex()}.kvs"
+    with path.open("wb") as file:
+        for part in sealed.take_parts():
+            file.write(part)
+    return path
 
 
 def write_stretch(ns: Namespace, token_ids: TokenIds, memory: Memory, shape: CacheShape, start: int = 0) -> StretchRef:

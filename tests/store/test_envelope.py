@@ -140,3 +140,13 @@ def test_every_refusal_of_a_signature_names_the_file() -> None:
     for data, publics, message in cases:
         with pytest.raises(IntegrityError, match=f"^{message}"):
             envelope.check_signature(data, publics, IDENT, subject="file")
+
+
+def test_a_file_without_a_tail_holds_its_facts_alone() -> None:
+    assert unseal(envelope.seal("e", KEY, IDENT, FACTS)) == envelope.Sealed(FACTS, b"")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_have_is_not_written(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        envelope.seal("e", KEY, IDENT, {"number": number})

@@ -3,7 +3,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_makers import BLOCK, COST, MODEL, SHAPE, TINY, Memory, changed, flipped, tokens, with_new_footer
+from store_makers import (
+    BLOCK,
+    ID_KEY,
+    SHAPE,
+    TINY,
+    Memory,
+    changed,
+    flipped,
+    manifest_of,
+    tokens,
+    with_new_footer,
+    write,
+)
 
 from kvprep.codec import Lossless, find_codec
 from kvprep.errors import (
@@ -15,45 +27,14 @@ from kvprep.errors import (
     UnsupportedFormat,
     UntrustedWriter,
 )
-from kvprep.hashing import block_hashes, block_root
 from kvprep.store.crypto import Cipher
 from kvprep.store.envelope import FOOTER
-from kvprep.store.manifest import CHUNK_BYTES, Manifest, chunk_tokens_for, chunks_of, manifest_to_bytes
+from kvprep.store.manifest import CHUNK_BYTES, chunk_tokens_for, chunks_of, manifest_to_bytes
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import SegmentReader
 from kvprep.store.segmentheader import DIGEST, HEADER, align, check_segment_header, check_segment_signature
 from kvprep.store.signing import SIGNATURE_BYTES, Signer
-from kvprep.types import CacheShape, LayerShape, NamespaceId, Piece
-
-ID_KEY = b"i" * 32
-ROOT = block_root(ID_KEY, MODEL.fingerprint)
-
-
-def manifest_of(count: int, shape: CacheShape, *, first_block: int = 0, chunk_tokens: int = BLOCK) -> Manifest:
-    token_ids = tokens(first_block * BLOCK + count)
-    hashes = block_hashes(ROOT, token_ids, BLOCK)
-    return Manifest(
-        namespace=NamespaceId(b"n" * 32),
-        fingerprint=MODEL.fingerprint,
-        parent=hashes[first_block - 1] if first_block else ROOT,
-        first_token=first_block * BLOCK,
-        block_size=BLOCK,
-        chunk_tokens=chunk_tokens,
-        shape=shape,
-        pieces=(Piece(first_block * BLOCK, len(token_ids)),),
-        cost=COST,
-        created_at=1.0,
-        block_hashes=tuple(hashes[first_block:]),
-        token_ids=token_ids[first_block * BLOCK :],
-    )
-
-
-def write(folder: Path, sealed: SealedSegment) -> Path:
-    path = folder / f"{sealed.ident.hex()}.kvs"
-    with path.open("wb") as file:
-        for part in sealed.take_parts():
-            file.write(part)
-    return path
+from kvprep.types import CacheShape, LayerShape
 
 
 def reader(path: Path, sealed: SealedSegment) -> SegmentReader:
@@ -95,7 +76,8 @@ def test_a_part_is_loaded_up_to_the_end_of_its_group(tmp_path: Path) -> None:
     path = write(tmp_path, sealed)
     with reader(path, sealed) as opened:
         assert [opened.chunk_end(end) for end in (1, 64, 65, 193, 200)] == [64, 64, 128, 200, 200]
-        assert opened.load(65, Memory(SHAPE, 128).place, find_codec) == 128 * SHAPE.token_bytes
+        for end, loaded in ((64, 64), (65, 128)):
+            assert opened.load(end, Memory(SHAPE, 128).place, find_codec) == loaded * SHAPE.token_bytes
     assert load(path, sealed, 65) == memory.first(65)
 
 
