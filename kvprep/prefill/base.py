@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvprep.prefill.lending import Loan
+from kvprep.prefill.memory import HostMemory
 from kvprep.types import CacheShape, ModelIdentity, Piece, PrefillCost, TokenIds
 
 ChunkTarget = Callable[[int, int, int, int, int], memoryview]
@@ -94,8 +95,13 @@ class Engine(Protocol):
     def max_positions(self) -> int:
         """Tokens of prompt, question and answer together."""
 
-    def new_buffer(self, capacity: int) -> KVBuffer:
-        """Allocate an empty buffer with room for `capacity` tokens."""
+    def new_buffer(self, capacity: int, memory: HostMemory | None = None) -> KVBuffer:
+        """Make an empty buffer with room for `capacity` tokens; on a CPU in `memory`, where that is large enough.
+
+        Args:
+            capacity: more can be reserved later.
+            memory: made for the shape of this engine, and given to no other buffer.
+        """
 
     def prefill(self, buffer: KVBuffer, token_ids: TokenIds, pieces: Sequence[Piece]) -> PrefillCost:
         """Run pieces through the model, each in one forward pass, and append their keys and values.

@@ -4,7 +4,7 @@
 reads is a view of it. Head-major, so that one head's tokens lie in one run of bytes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from threading import Lock
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvprep.prefill.base import KEYS, VALUES, ChunkTarget
 from kvprep.prefill.lending import ChunkView, Lender, Loan
-from kvprep.prefill.models import BLOCK_SIZE
+from kvprep.prefill.memory import HostMemory, whole_blocks
 from kvprep.prefill.transfer import PinnedReader, bytes_of, copied
 from kvprep.types import CacheShape
 
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 
 
 class TorchBuffer:
-    """A KVBuffer of torch tensors, one allocation for each layer and part."""
+    """A KVBuffer of torch tensors: on a CPU in one mapping, elsewhere one allocation for each layer and part."""
 
     def __init__(
-        self, shape: CacheShape, capacity: int, device: "torch.device | str" = "cpu", *, staged: bool | None = None
+        self,
+        shape: CacheShape,
+        capacity: int,
+        device: "torch.device | str" = "cpu",
+        *,
+        staged: bool | None = None,
+        memory: HostMemory | None = None,
     ) -> None:
         """Allocate an empty buffer.
 
@@ -33,6 +39,7 @@ class TorchBuffer:
             capacity: tokens to make room for; rounded up to whole blocks.
             device: where the memory lies.
             staged: whether chunks go through host memory; by default on every device but a CPU.
+            memory: made for this shape, to be used on a CPU if it is large enough; given to no other buffer.
         """
         import torch
         from transformers import DynamicCache
@@ -41,12 +48,11 @@ class TorchBuffer:
         self._device = torch.device(device)
         self._writer = Lock()
         self._is_staged = self._device.type != "cpu" if staged is None else staged
-        dtype = getattr(torch, shape.dtype)
-        make = _layer_class()
         self._lender = Lender()
+        make = _layer_class()
         self.layers = [
-            make(layer, _whole_blocks(capacity), dtype, self._device, partial(self._lender.wait_for, number))
-            for number, layer in enumerate(shape.layers)
+            make(parts, partial(self._lender.wait_for, number))
+            for number, parts in enumerate(_allocated(shape, whole_blocks(capacity), self._device, memory))
         ]
         self.cache: Any = DynamicCache()
         """What transformers' `forward` and `generate` take as `cache`; it appends to this buffer."""
@@ -171,8 +177,24 @@ def _check_run(capacity: int, part: int, start: int, end: int) -> None:
         raise ValueError(f"part {part} is neither keys nor values")
 
 
-def _whole_blocks(tokens: int) -> int:
-    return max(1, -(-tokens // BLOCK_SIZE)) * BLOCK_SIZE
+def _allocated(
+    shape: CacheShape, capacity: int, device: "torch.device", memory: HostMemory | None
+) -> "list[list[torch.Tensor]]":
+    """Give every layer's keys and values, shape (1, num_kv_heads, capacity, dim); for `capacity` tokens or more."""
+    import torch
+
+    dtype = getattr(torch, shape.dtype)
+    # Memory made inside inference mode could never be written to outside it.
+    with torch.inference_mode(False):
+        if device.type != "cpu":
+            sizes = [[(1, s.num_kv_heads, capacity, dim) for dim in (s.key_dim, s.value_dim)] for s in shape.layers]
+            return [[torch.empty(size, dtype=dtype, device=device) for size in layer] for layer in sizes]
+        if memory is None or memory.capacity < capacity:
+            memory = HostMemory(shape, capacity)
+        heads = [(s.num_kv_heads, dim) for s in shape.layers for dim in (s.key_dim, s.value_dim)]
+        runs = torch.split(memory.tensor().view(dtype), [count * memory.capacity * dim for count, dim in heads])
+        parts = [run.view(1, count, memory.capacity, dim) for run, (count, dim) in zip(runs, heads, strict=True)]
+    return [parts[first : first + 2] for first in range(0, len(parts), 2)]
 
 
 @cache
@@ -188,26 +210,13 @@ def _layer_class() -> "Callable[..., Any]":
         bytes: list[memoryview]
         """On a CPU, the same memory."""
 
-        def __init__(
-            self,
-            shape: Any,
-            capacity: int,
-            dtype: torch.dtype,
-            device: torch.device,
-            wait_for: Callable[[int, int], None],
-        ) -> None:
+        def __init__(self, memory: list[torch.Tensor], wait_for: Callable[[int, int], None]) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
-            self.device, self.dtype, self.wait_for = device, dtype, wait_for
-            self.capacity = capacity
-            dims = (shape.key_dim, shape.value_dim)
-            self._own([self._allocate((1, shape.num_kv_heads, capacity, dim)) for dim in dims])
+            self.device, self.dtype, self.wait_for = memory[0].device, memory[0].dtype, wait_for
+            self.capacity = memory[0].shape[2]
+            self._own(memory)
             self.is_initialized = True
             self.set_length(0)
-
-        def _allocate(self, shape: Sequence[int]) -> torch.Tensor:
-            # Memory made inside inference mode could never be written to outside it.
-            with torch.inference_mode(False):
-                return torch.empty(*shape, dtype=self.dtype, device=self.device)
 
         def set_length(self, length: int) -> None:
             """Show [0, length) as keys and values."""
@@ -219,7 +228,7 @@ def _layer_class() -> "Callable[..., Any]":
             if capacity <= self.capacity:
                 return
             self.wait_for(0, self.capacity)
-            self.capacity = _whole_blocks(max(capacity, 2 * self.capacity))
+            self.capacity = whole_blocks(max(capacity, 2 * self.capacity))
             self._own([self._moved(old) for old in self.memory])
             self.set_length(self.length)
 
@@ -228,7 +237,8 @@ def _layer_class() -> "Callable[..., Any]":
             self.bytes = [bytes_of(part) for part in memory] if self.device.type == "cpu" else []
 
         def _moved(self, old: torch.Tensor) -> torch.Tensor:
-            new = self._allocate((*old.shape[:2], self.capacity, old.shape[3]))
+            with torch.inference_mode(False):
+                new = old.new_empty((*old.shape[:2], self.capacity, old.shape[3]))
             new[:, :, : self.length] = old[:, :, : self.length]
             return new
 

@@ -15,6 +15,7 @@ from kvprep.prefill.base import KVBuffer
 from kvprep.prefill.buffer import TorchBuffer
 from kvprep.prefill.kernels import own_kernels
 from kvprep.prefill.loading import load_model
+from kvprep.prefill.memory import HostMemory
 from kvprep.prefill.models import ModelFiles
 from kvprep.types import CacheShape, ModelIdentity, Piece, PrefillCost, TokenIds
 
@@ -49,9 +50,9 @@ class TransformersEngine:
         self.max_positions: int = files.max_positions
         self._flops = _FlopsFormula(model, files.shape)
 
-    def new_buffer(self, capacity: int) -> TorchBuffer:
-        """Allocate an empty buffer on the model's device."""
-        return TorchBuffer(self.shape, capacity, self.model.device)
+    def new_buffer(self, capacity: int, memory: HostMemory | None = None) -> TorchBuffer:
+        """Make an empty buffer on the model's device."""
+        return TorchBuffer(self.shape, capacity, self.model.device, memory=memory)
 
     def prefill(self, buffer: KVBuffer, token_ids: TokenIds, pieces: Sequence[Piece]) -> PrefillCost:
         """Run pieces through the model, each in one forward pass, and append their keys and values."""
