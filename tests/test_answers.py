@@ -10,6 +10,7 @@ from document_makers import mail
 
 from kvprep.answers import AnswerReport, Assistant
 from kvprep.errors import DocumentError, NotFound
+from kvprep.prefill.memory import HostMemory
 from kvprep.prefill.models import ModelSpec
 from kvprep.reuse import load
 from kvprep.store.usage import EventKind
@@ -20,7 +21,7 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 def _assistant(desk: Desk, **settings: Any) -> Assistant:
-    return Assistant(desk.namespace, desk.cage, load_engine=desk.load, **{"model": desk.spec, **settings})
+    return Assistant(desk.namespace, desk.cage, **{"load_engine": desk.load, "model": desk.spec, **settings})
 
 
 def _ask(desk: Desk, path: Path | str, **settings: Any) -> AnswerReport:
@@ -221,3 +222,88 @@ def test_an_attachment_that_vanished_is_answered_from_its_stored_text(desk: Desk
     attached.parent.write_bytes(mail("Dear Bob, the lease follows.", {}))
     report = _ask(desk, attached)
     assert (report.reason, report.answer) == (str(MissReason.STALE), warm.answer)
+
+
+class Keeping:
+    """An engine that keeps the buffers it makes, with what they had room for, and never ends an answer early."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.identity, self.shape, self.max_positions = engine.identity, engine.shape, engine.max_positions
+        self.prefill = engine.prefill
+        self.made: list[tuple[Any, int]] = []
+        self.memories: list[HostMemory | None] = []
+
+    def new_buffer(self, capacity: int, memory: HostMemory | None = None) -> Any:
+        buffer = self._engine.new_buffer(capacity, memory)
+        self.made.append((buffer, buffer.capacity))
+        self.memories.append(memory)
+        return buffer
+
+    def generate(self, *given: Any, eos_token_ids: Any, **settings: Any) -> Any:
+        return self._engine.generate(*given, eos_token_ids=(), **settings)
+
+
+@pytest.fixture
+def keeping(desk: Desk) -> Keeping:
+    return Keeping(desk.engine)
+
+
+def _told(assistant: Assistant, path: Path, **settings: Any) -> AnswerReport:
+    answer = assistant.answer(str(path), QUESTION, **{"max_new_tokens": 200, **settings})
+    assert list(answer)
+    return answer.report
+
+
+def test_one_buffer_serves_answer_after_answer(desk: Desk, path: Path, keeping: Keeping) -> None:
+    short = desk.write("short.txt", "The rent is 7.")
+    desk.ingest()
+    assistant = _assistant(desk, load_engine=lambda files: keeping)
+    reports = [_told(assistant, each) for each in (path, short, path)]
+    assert [report.result for report in reports] == ["hit"] * 3
+    assert reports[0].answer == reports[2].answer
+    assert len(keeping.made) == 1
+
+
+def test_no_answer_outgrows_its_buffer(desk: Desk, path: Path, keeping: Keeping) -> None:
+    new = desk.write("new.txt", "The rent is 5.")
+    for asked in ({"path": path}, {"path": path, "use_cache": False}, {"path": new}):
+        _told(_assistant(desk, load_engine=lambda files: keeping), **asked)
+    assert [buffer.capacity for buffer, _ in keeping.made] == [capacity for _, capacity in keeping.made]
+    assert len(keeping.made) == 3, "one an assistant"
+
+
+def test_memory_for_a_hit_is_touched_while_the_model_loads(desk: Desk, path: Path, keeping: Keeping) -> None:
+    touching: list[HostMemory] = []
+
+    def load_engine(files: object) -> Keeping:
+        memory = assistant._workplace._memory
+        assert memory is not None and memory.is_touched
+        touching.append(memory)
+        return keeping
+
+    assistant = _assistant(desk, load_engine=load_engine)
+    found = desk.hit(path)
+    _told(assistant, path)
+    assert keeping.memories == touching and touching[0].capacity >= found.tokens + 200
+
+
+def test_without_a_hit_no_memory_is_taken_before_its_size_is_known(desk: Desk, path: Path, keeping: Keeping) -> None:
+    _told(_assistant(desk, load_engine=lambda files: keeping), desk.write("new.txt", "The rent is 5."))
+    assert keeping.memories == [None]
+
+
+def test_answers_that_are_given_at_once_have_a_buffer_each(desk: Desk, path: Path, keeping: Keeping) -> None:
+    assistant = _assistant(desk, load_engine=lambda files: keeping)
+    expected = _told(assistant, path, max_new_tokens=8).answer
+    one, two = (iter(assistant.answer(str(path), QUESTION, max_new_tokens=8)) for _ in range(2))
+    pieces = [next(one), next(two)]
+    assert [pieces[0] + "".join(one), pieces[1] + "".join(two)] == [expected, expected]
+
+
+def test_after_an_answer_that_nobody_wanted_to_the_end_the_next_one_is_whole(desk: Desk, path: Path) -> None:
+    assistant = _assistant(desk)
+    expected = _told(assistant, path).answer
+    left = iter(assistant.answer(str(path), QUESTION, max_new_tokens=8))
+    next(left)
+    assert _told(assistant, path).answer == expected

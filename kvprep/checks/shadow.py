@@ -63,7 +63,7 @@ class ShadowChecks:
     def consider(self, served: Served, engine: Engine) -> ShadowReport | None:
         """Check an answer if it is drawn; None where it is not, or its entry is gone since.
 
-        Takes as long as computing the document, and memory for its keys and values twice; no other buffer is touched.
+        Takes as long as computing the document, and memory for its keys and values twice, in buffers of its own.
 
         Args:
             served: `AnswerReport.served`, or what a server has loaded by itself.

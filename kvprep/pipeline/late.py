@@ -101,7 +101,7 @@ def _record(namespace: Namespace, late: LateJob) -> DocumentRecord:
 
 def _loaded(namespace: Namespace, engine: Engine, job: Job) -> KVBuffer:
     """Load a document of which other documents have stored every block."""
-    buffer = engine.new_buffer(len(job.prompt.token_ids))
+    buffer = engine.new_buffer(len(job.prompt.token_ids) + ANSWER_ROOM_TOKENS)
     assert job.stored.entry is not None
     load_stretches(namespace, job.stored.entry, buffer, len(job.prompt.token_ids))
     return buffer

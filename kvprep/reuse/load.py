@@ -11,17 +11,33 @@ from kvprep.store.namespace import Namespace
 from kvprep.types import MissReason
 
 
-def load(namespace: Namespace, entry: EntryRecord, engine: Engine, *, tokens: int, room: int = 0) -> KVBuffer:
-    """Load the first `tokens` tokens of an entry into a new buffer with room for `room` more.
+def load(
+    namespace: Namespace,
+    entry: EntryRecord,
+    engine: Engine,
+    *,
+    tokens: int,
+    room: int = 0,
+    buffer: KVBuffer | None = None,
+) -> KVBuffer:
+    """Load the first `tokens` tokens of an entry.
 
     Every byte is authenticated at its place before it counts. An entry whose segments gc replaces meanwhile is read
     from the new ones.
 
+    Args:
+        namespace, entry, engine: from where, what, and for whom.
+        tokens: how many.
+        room: tokens that will follow, so that the buffer need not grow.
+        buffer: an earlier one of this engine, to be loaded into and returned, whatever it holds; memory that was used
+            before takes a load faster than new memory. None: a new one.
+
     Raises:
         EntryGone: it was removed meanwhile.
         IntegrityError: a segment is gone or damaged; nothing of it is used.
+        RuntimeError: another prefill, load or answer uses the buffer.
     """
-    buffer, subject = engine.new_buffer(tokens + room), namespace.document_id(entry.document)
+    buffer, subject = _emptied(buffer, engine, tokens + room), namespace.document_id(entry.document)
     try:
         _load_current(namespace, entry, buffer, tokens)
     except StoreError as error:
@@ -84,10 +100,24 @@ def _load_stretch(
     return num_bytes
 
 
-def replay(entry: EntryRecord, engine: Engine, *, room: int = 0) -> KVBuffer:
-    """Compute an entry's prefix again, in the pieces in which it was computed first."""
-    buffer = engine.new_buffer(entry.num_tokens + room)
+def replay(entry: EntryRecord, engine: Engine, *, room: int = 0, buffer: KVBuffer | None = None) -> KVBuffer:
+    """Compute an entry's prefix again, in the pieces in which it was computed first.
+
+    Args:
+        entry, engine: what, and by whom.
+        room, buffer: as in `load`.
+    """
+    buffer = _emptied(buffer, engine, entry.num_tokens + room)
     engine.prefill(buffer, entry.token_ids, entry.pieces)
+    return buffer
+
+
+def _emptied(buffer: KVBuffer | None, engine: Engine, capacity: int) -> KVBuffer:
+    if buffer is None:
+        return engine.new_buffer(capacity)
+    with buffer.filling():  # an answer that still reads it is not disturbed: this is refused
+        buffer.truncate(0)
+        buffer.reserve(capacity)
     return buffer
 
 

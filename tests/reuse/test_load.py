@@ -1,5 +1,6 @@
 """What is loaded is what was computed, bit for bit, and a model goes on from it as from its replay."""
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from kvprep.store.entry import EntryRecord
 from kvprep.types import Piece, PrefillCost, TokenIds
 
 DTYPES = ["bfloat16", "float16", "float32"]
+_opened: list[str] = []
+sys.addaudithook(lambda event, given: _opened.append(str(given[0])) if event == "open" else None)  # stays for good
 QUESTION = tokens_of("\n\nWhat is due, and when?\n")
 
 
@@ -134,6 +137,18 @@ def test_a_partial_load_reads_only_the_chunks_that_it_needs(wide_desk: Desk) -> 
     assert entry.num_tokens * entry.shape.token_bytes <= whole
 
 
+def test_a_load_opens_each_segment_once_and_reads_its_bytes_once(desk: Desk) -> None:
+    desk.write("one.txt", HEAD + "One. " * 20)
+    path = desk.write("two.txt", HEAD + "Two. " * 20)
+    desk.ingest()
+    entry = desk.hit(path).entry
+    _opened.clear()
+    num_bytes = load_stretches(desk.namespace, entry, desk.engine.new_buffer(entry.num_tokens), entry.num_tokens)
+    segments = [Path(name).name for name in _opened if "segments" in Path(name).parts]
+    assert len(segments) == len(set(segments)) == len(entry.stretches) > 1
+    assert num_bytes == entry.num_tokens * entry.shape.token_bytes
+
+
 def test_damage_behind_a_partial_hit_does_not_concern_it(wide_desk: Desk) -> None:
     desk = wide_desk
     path = desk.write("one.txt", HEAD)
@@ -168,3 +183,27 @@ def test_a_buffer_is_left_with_what_is_sound_before_the_damage(desk: Desk) -> No
         load_stretches(desk.namespace, entry, buffer, entry.num_tokens)
     assert buffer.length == first.last_block * 64
     assert kv(buffer, buffer.length, entry.shape) == kv(replay(entry, desk.engine), buffer.length, entry.shape)
+
+
+def test_a_buffer_that_held_something_else_is_loaded_bit_equal_and_in_place(desk: Desk) -> None:
+    one, other, *_ = sorted(_two_runs(desk, desk.engine), key=lambda entry: -entry.num_tokens)
+    buffer = load(desk.namespace, one, desk.engine, tokens=one.num_tokens)
+    place = buffer.chunk_view(0, 0, 0, 0, 1)
+    assert load(desk.namespace, other, desk.engine, tokens=other.num_tokens, buffer=buffer) is buffer
+    assert kv(buffer, buffer.length, other.shape) == kv(replay(other, desk.engine), other.num_tokens, other.shape)
+    assert bytes(place) == bytes(buffer.chunk_view(0, 0, 0, 0, 1)), "the same memory"
+    assert replay(one, desk.engine, buffer=buffer) is buffer
+    assert kv(buffer, buffer.length, one.shape) == kv(replay(one, desk.engine), one.num_tokens, one.shape)
+
+
+def test_nothing_is_loaded_over_an_answer_that_is_being_given(desk: Desk) -> None:
+    entry, *_ = _two_runs(desk, desk.engine)
+    buffer = load(desk.namespace, entry, desk.engine, tokens=entry.num_tokens, room=64)
+    expected = greedy(desk.engine, buffer, QUESTION)
+    answer = desk.engine.generate(buffer, QUESTION, max_new_tokens=24, eos_token_ids=())
+    begun = [next(answer)]
+    with pytest.raises(RuntimeError, match="in use"):
+        load(desk.namespace, entry, desk.engine, tokens=entry.num_tokens, buffer=buffer)
+    with pytest.raises(RuntimeError, match="in use"):
+        replay(entry, desk.engine, buffer=buffer)
+    assert begun + list(answer) == expected
