@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from desk import HEAD, Desk, distinct_block_tokens, kv
 
+from kvprep.prefill.models import BLOCK_SIZE
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Miss, load, look_up, replay
 from kvprep.types import ContentHash, MissReason
@@ -78,6 +80,19 @@ def test_a_changed_document_supersedes_its_older_version_at_once(desk: Desk) -> 
     found = look_up(desk.namespace, old, desk.files.identity)
     assert isinstance(found, Miss) and found.reason == MissReason.ABSENT
     assert [entry.document for _, entry in desk.namespace.all_entries()] == [new.document]
+
+
+@pytest.mark.parametrize("clause", [1, 4, 8])
+def test_an_edited_document_computes_only_from_its_first_changed_block_on(desk: Desk, clause: int) -> None:
+    path = desk.write("a.txt", HEAD)
+    desk.ingest()
+    before = desk.hit(path).entry.token_ids
+    path.write_text(HEAD.replace(f"clause {clause}.", f"section {clause}."))
+    report = desk.ingest()
+    after = desk.hit(path).entry.token_ids
+    shorter = min(len(before), len(after))
+    first_changed = int(np.flatnonzero(before[:shorter] != after[:shorter])[0])
+    assert report.tokens_computed == len(after) - first_changed // BLOCK_SIZE * BLOCK_SIZE
 
 
 def test_a_document_that_goes_back_to_an_earlier_text_supersedes_what_came_between(desk: Desk) -> None:

@@ -11,6 +11,8 @@ import pytest
 import torch
 from model_fixtures import save_tiny_model
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import DynamicCache
 
 from kvprep.errors import ContextTooLong, ModelError, UnsupportedCache
 from kvprep.prefill.base import KEYS, VALUES, KVBuffer
@@ -296,6 +298,43 @@ def test_transformers_samples_from_the_buffer_as_from_a_cache_of_its_own(llama: 
     sampled = sample(buffer.cache)
     assert sampled == sample(own)
     assert len(set(sampled)) > 4
+
+
+class _LargeResults(TorchDispatchMode):
+    """Notes what makes as many numbers as one layer holds keys, anywhere but in the buffer's memory and the weights."""
+
+    def __init__(self, engine: TransformersEngine, buffer: KVBuffer) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        layers = buffer.layers  # type: ignore[attr-defined]
+        self._least = layers[0].keys.numel()
+        held = [*engine.model.parameters(), *(part for layer in layers for part in layer.memory)]
+        self._places = {part.untyped_storage().data_ptr() for part in held}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for made in result if isinstance(result, tuple | list) else (result,):
+            is_large = isinstance(made, torch.Tensor) and made.numel() >= self._least
+            if is_large and made.untyped_storage().data_ptr() not in self._places:
+                self.found.append(str(func))
+        return result
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_token_of_an_answer_copies_nothing_of_the_cache(tiny: Loader, family: str) -> None:
+    engine = tiny(family, "float32")
+    tokens = _tokens(1000)
+    buffer = engine.new_buffer(1100)
+    engine.prefill(buffer, tokens, cut(0, 1000))
+    with _LargeResults(engine, buffer) as large:
+        engine.logits(buffer, tokens[-1:])
+    assert large.found == []
+    naive = DynamicCache()
+    for number, layer in enumerate(buffer.layers):  # type: ignore[attr-defined]
+        naive.update(layer.keys.clone(), layer.values.clone(), number)
+    with _LargeResults(engine, buffer) as large:
+        engine.model(input_ids=torch.tensor([[1]]), cache=naive)
+    assert "aten.cat.default" in large.found, "what this would find"
 
 
 def test_many_questions_on_one_document_do_not_see_one_another(llama: TransformersEngine) -> None:
