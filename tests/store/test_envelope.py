@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,18 @@ def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path: Path) -> None:
     assert envelope.read_limited(path, subject="file", limit=100) == b"x" * 100
     with pytest.raises(IntegrityError, match="^file: larger than any file of its kind may be$"):
         envelope.read_limited(path, subject="file", limit=99)
+
+
+def test_a_file_beyond_its_limit_takes_no_more_memory_than_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)  # takes no space on the disk
+    tracemalloc.start()
+    with pytest.raises(IntegrityError):
+        envelope.read_limited(path, subject="file", limit=100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 def test_every_refusal_of_a_signature_names_the_file() -> None:

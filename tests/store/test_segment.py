@@ -309,6 +309,21 @@ def test_a_codec_of_a_later_release_is_an_unsupported_format(tmp_path: Path) -> 
         load(path, sealed, 70)
 
 
+class Stubborn(Lossless):
+    """Decodes nothing."""
+
+    def decode(self, data: object, dtype: str, target: memoryview, *, subject: str) -> None:
+        raise IntegrityError(f"{subject}: cannot be decoded")
+
+
+def test_a_chunk_that_its_codec_cannot_decode_is_named(tmp_path: Path) -> None:
+    memory = with_few_exponents(Memory(TINY, 70, seed=1))
+    sealed = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place, Odd())
+    with reader(write(tmp_path, sealed), sealed) as opened:
+        with pytest.raises(IntegrityError, match="^segment: chunk 0: cannot be decoded$"):
+            opened.load(70, memory.place, lambda name: Stubborn())
+
+
 @pytest.mark.parametrize("sizes", [(), (1,), (0,) * 8, (1 << 40,) * 8])
 def test_chunk_sizes_that_make_no_sense_are_refused(tmp_path: Path, sizes: tuple[int, ...]) -> None:
     """Sealed by us all the same: whoever holds the key may still write nonsense."""
