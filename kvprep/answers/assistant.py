@@ -10,7 +10,7 @@ from kvprep.answers.ready import Ready, Request, Ways
 from kvprep.answers.report import AnswerReport, count
 from kvprep.answers.workplace import Workplace
 from kvprep.documents.cage import Cage
-from kvprep.errors import NotFound, StoreError
+from kvprep.errors import IntegrityError, NotFound, StoreError
 from kvprep.pipeline.model import load_engine as embedded_engine
 from kvprep.pipeline.model import remembered_spec
 from kvprep.prefill.base import Engine
@@ -18,6 +18,7 @@ from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.progress import Progress, Silent
 from kvprep.prompt import PromptTemplate
 from kvprep.reuse import Hit, Miss, find_document, look_up
+from kvprep.reuse.load import reason_of
 from kvprep.reuse.served import Served
 from kvprep.sources import exists
 from kvprep.store.namespace import Namespace
@@ -98,10 +99,17 @@ class Assistant:
         except NotFound:
             if not exists(Path(name)):
                 raise
-            self._namespace.note("look-up", str(MissReason.ABSENT))
-            return None, Miss(MissReason.ABSENT, "not in this namespace")
+            return None, self._missed(MissReason.ABSENT, "not in this namespace")
+        except IntegrityError as error:
+            if not exists(Path(name)):
+                raise
+            return None, self._missed(reason_of(error), str(error))
         tags = self._template.tags
         return document, look_up(self._namespace, document, self._files.identity, tags, path=_source_at(name))
+
+    def _missed(self, reason: MissReason, detail: str) -> Miss:
+        self._namespace.note("look-up", str(reason))
+        return Miss(reason, detail)
 
     def refuse(self, document: ContentHash | None, reason: MissReason) -> None:
         """Count a look-up after which nothing is to be answered: the document was asked for all the same."""

@@ -60,7 +60,7 @@ def computed_late(namespace: Namespace, files: ModelFiles, engine: Engine, late:
         StoreError: it is not there, or not deferred any more; or at the end: it could not be stored.
     """
     tokens = late.prompt.token_ids
-    namespace.writable_state()
+    namespace.check_may_write()
     with ExitStack() as lease, Writer() as writer:
         lease.enter_context(namespace.lease(wait_seconds=0.0))
         _record(namespace, late)

@@ -55,6 +55,21 @@ def test_required_hit_on_another_dtype_is_exit_5(run, stocked: Path) -> None:
     assert "dtype" in result.stderr
 
 
+@pytest.mark.parametrize("kind", ["documents", "entries"])
+def test_where_text_or_entry_is_damaged_the_source_is_answered_about_cold(
+    run, json_of, stocked: Path, store: Path, kind: str
+) -> None:
+    for path in store.joinpath(kind).rglob("*.kv*"):
+        data = bytearray(path.read_bytes())
+        data[150] ^= 1
+        path.write_bytes(data)
+    facts = json_of("ask", stocked / "lease.txt", "Who?", *SHORT)
+    assert (facts["cache"]["result"], facts["cache"]["reason"]) == ("miss", "corrupt")
+    assert run("ask", stocked / "lease.txt", "Who?", "--require-hit", *SHORT).exit_code == 4
+    looked_up = [r["outcome"] for r in json_of("audit show")["records"] if r["verb"] == "look-up"]
+    assert looked_up[:2] == ["corrupt", "corrupt"]
+
+
 def test_damaged_keys_and_values_are_answered_cold_and_exit_4_where_a_hit_is_required(
     run, json_of, stocked: Path, store: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """What somebody can do who has a namespace's keys, and the disk, but no key of a trusted writer."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,6 +56,18 @@ def opened_as(store: Store, folder: Path, role: Role) -> Iterator[Namespace]:
     add_key_file(store, NewKey(role, role), key_file)
     with Store.open(store.path, key_file=key_file) as other:
         yield other.namespace("default")
+
+
+def test_gc_by_who_may_not_write_tries_nothing_that_is_denied(
+    signed: Namespace, made: Put, store: Store, tmp_path: Path
+) -> None:
+    with opened_as(store, tmp_path, Role.READER) as theirs:
+        collect(theirs.store, dry_run=False, now=sys.maxsize)
+        assert "denied" not in [record.outcome for record in theirs.store.audit.records()]
+        with pytest.raises(PolicyDenied):
+            theirs.remove([made.ident])
+        denied = [(r.verb, r.namespace) for r in theirs.store.audit.records() if r.outcome == "denied"]
+        assert denied == [("invalidate", signed.ident)]
 
 
 def path_of(ns: Namespace, kind: str, ident: bytes) -> Path:
