@@ -14,18 +14,18 @@ def began_at(since: str | None) -> float:
 
 
 def parse_since(text: str, now: float) -> float:
-    """Read a span before `now`, or a date or time of ISO 8601, as seconds since the epoch.
+    """Read a span before `now`, or a date or time of ISO 8601, as seconds since the epoch; none is before it.
 
     Raises:
         typer.BadParameter: it is neither.
     """
     try:
         span = parse_duration(text)
-        return now - span if span is not None else 0.0
+        return max(now - span, 0.0) if span is not None else 0.0
     except ValueError:
         pass
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is neither a span (7d) nor a date (2026-11-01)") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), 0.0)

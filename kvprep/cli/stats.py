@@ -1,5 +1,6 @@
 """`kvprep stats`."""
 
+import errno
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,7 +63,8 @@ def stats(
         for namespace in namespaces:
             namespace.note("list", "done")  # of titles
         if prometheus is not None:
-            _write_metrics(report, prometheus, facts["last_success"])
+            is_whole = not name and store.keyring.opens_everything
+            _write_metrics(report, prometheus, facts["last_success"], is_whole=is_whole)
         wrong = find_wrong(report.sums, report.stocks) if check else None
     if html is not None:
         from kvprep.report import page
@@ -76,18 +78,21 @@ def stats(
         _end_with(session, wrong)
 
 
-def _write_metrics(report: "Report", path: Path, last_success: float | None) -> None:
+def _write_metrics(report: "Report", path: Path, last_success: float | None, *, is_whole: bool) -> None:
     from kvprep.report.facts import loads_by_namespace
     from kvprep.report.prometheus import exposition
 
-    usage = report.store.usage
-    rows = [row for row in usage.sums() if row.namespace in report.ours] if report.since else report.sums
+    every = report.store.usage.sums()
+    ours = [row for row in every if row.namespace in report.ours]
+    loads, whole = loads_by_namespace(report), every if is_whole else ours
     # The collector runs as another user.
-    _write(path, exposition(report.stocks, rows, loads_by_namespace(report), last_success), mode=0o644)
+    _write(path, exposition(report.stocks, ours, loads, last_success, whole=whole), mode=0o644)
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:
     try:
+        if path.exists() and not path.is_file():  # such as /dev/stdout, which a file would replace
+            raise OSError(errno.EINVAL, "no file")
         write_beside(path, text, mode=mode)
     except OSError as error:
         raise ConfigError(

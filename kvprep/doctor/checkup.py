@@ -54,6 +54,7 @@ def examine(patient: Patient, progress: Progress) -> Iterator[Check]:
         yield from look("key", lambda: places.check_key(layout, patient.key_file))
         yield from look("ways in", lambda: places.check_ways_in(layout))
         yield from look("index", lambda: leftovers.check_index(layout))
+        yield from look("figures", lambda: leftovers.check_figures(layout))
         yield from look("leftovers", lambda: leftovers.check_leftovers(layout))
         yield from look("locks", lambda: leftovers.check_locks(layout))
         uses = yield from _inside(patient)

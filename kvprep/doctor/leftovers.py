@@ -13,10 +13,26 @@ from kvprep.errors import StoreError
 from kvprep.store.database import entry_rows
 from kvprep.store.findings import COLLECT, REBUILD
 from kvprep.store.layout import Layout, file_size, is_left_behind
+from kvprep.store.usagefile import check_usage
 
 _HOLDER = re.compile(r"(\d+) since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 _LONG_S = 24 * 3600.0
 _NOTE_BYTES = 200
+
+
+def check_figures(layout: Layout) -> Iterator[Check]:
+    """Look whether what is counted for `kvprep stats` can be read."""
+    path = layout.root / "usage.sqlite"
+    if not path.exists():
+        yield fine("figures", "none yet")
+        return
+    try:
+        check_usage(path)
+    except StoreError as error:
+        mend = f"mv {path} {path}.damaged   # the counts begin anew; answers need none"
+        yield problem("figures", f"nothing is counted: {error}", mend)
+    else:
+        yield fine("figures", "can be read; `kvprep stats` draws them")
 
 
 def check_index(layout: Layout) -> Iterator[Check]:

@@ -14,7 +14,9 @@ def headline(facts: Mapping[str, Any], *, now: float) -> str:
     kept = len(facts["documents"])
     parts = [rent] if storage["entries"] else []
     if unread:
-        parts.append(f"{unread:,} of {counted(kept, 'document')} {'was' if unread == 1 else 'were'} never read")
+        cost = money(economics["never_read"]["spent"], economics["currency"])
+        were = f"{'was' if unread == 1 else 'were'} never read and cost {cost}"
+        parts.append(f"{unread:,} of {counted(kept, 'document')} {were}")
     if not sum(facts["lookups"].values()):
         return "; ".join([f"No look-ups {_period(facts, now)}", *parts]) + "."
     saved = facts["saved"]

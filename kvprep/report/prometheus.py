@@ -32,22 +32,29 @@ class Metric:
 
 
 def exposition(
-    stocks: Sequence[Stock], sums: Sequence[Sum], loads: Mapping[str, Histogram], last_success: float | None
+    stocks: Sequence[Stock],
+    sums: Sequence[Sum],
+    loads: Mapping[str, Histogram],
+    last_success: float | None,
+    *,
+    whole: Sequence[Sum],
 ) -> str:
     """Write all metrics.
 
     Args:
         stocks: what is held now, by namespace.
-        sums: of all events ever.
+        sums: of all events ever, of these namespaces.
         loads: how long loads took, by namespace.
         last_success: of an ingest or verify, in seconds since 1970.
+        whole: the sums that metrics without a namespace are of; with them go those of namespaces that are gone, where
+            the report is of the whole store: else such a counter would fall, and Prometheus take that for a new start.
     """
     metrics = [
         *_look_up_metrics(stocks, traffic.look_ups(sums)),
         _load_seconds(stocks, loads),
         _prefill_seconds(stocks, sums),
         *_stock_metrics(stocks),
-        *_failure_metrics(sums),
+        *_failure_metrics(whole),
     ]
     if last_success is not None:
         told = "When an ingest or a verify last ended well, in seconds since 1970."

@@ -87,7 +87,8 @@ class Audit:
         """Open the file, made where it is missing.
 
         Raises:
-            StoreError: it is damaged. Nothing is written over it: what it still says may be needed.
+            StoreError: it is damaged, or may not be written. Nothing is written over it: what it still says may be
+                needed.
         """
         self._path, self._key, self._principal = path, audit_key, principal
         self._groups: Groups[Record, Head] = Groups(self._write, self._fail)
@@ -100,6 +101,9 @@ class Audit:
             self._database.execute(_TABLE)
         except DAMAGED as error:
             raise self._error(error) from error
+        except OSError as error:
+            hint = "Every use of a store is noted there: whoever uses it must be able to write in its folder."
+            raise StoreError(f"{path}: {error.strerror}", hint=hint) from error
 
     def record(self, verb: str, outcome: str, *, namespace: bytes = b"", subject: bytes = b"", tokens: int = 0) -> None:
         """Note one thing that was done or refused; written within a second, and at the end.

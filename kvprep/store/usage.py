@@ -149,9 +149,8 @@ class Usage:
         self._use(lambda connection: usagesums.compact(connection, now))
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
-        if len(self._groups):
-            self.flush()
+        """Write what is left, and close the file, once nobody writes any more."""
+        self.flush()
         with self._using:
             self._disconnect()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kvprep.errors import StoreError
-from kvprep.store.database import DAMAGED, open_database
+from kvprep.store.database import BUSY_SECONDS, DAMAGED, open_database
 from kvprep.store.events import Event, EventKind, bucket_of
 
 VERSION = 1
@@ -78,6 +78,24 @@ def open_usage(path: Path) -> sqlite3.Connection:
         return connection
 
 
+def check_usage(path: Path) -> None:
+    """Look whether the file is sound, and change nothing but what a kill left half done.
+
+    Raises:
+        StoreError: it is damaged, or a newer kvprep's.
+    """
+    with naming_errors(path), closing(_connected(path)) as connection:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        if _version(connection):  # else it is an older kvprep's, or has nothing in it
+            _check_tables(connection)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
+
+
 @contextmanager
 def naming_errors(path: Path) -> Iterator[None]:
     """Name the file, and what mends it, where SQLite or the disk fails."""
@@ -126,6 +144,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
                 for statement in (*_TABLES, _INDEX, f"PRAGMA user_version = {VERSION}"):
                     connection.execute(statement)
                 _take_over(connection)
+    _check_tables(connection)
+
+
+def _check_tables(connection: sqlite3.Connection) -> None:
     if _version(connection) != VERSION:
         raise sqlite3.DatabaseError(f"version {_version(connection)}, this kvprep knows {VERSION}")
     # A hand may have put other tables there, whose columns hold anything.

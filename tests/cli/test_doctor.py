@@ -42,7 +42,8 @@ def test_a_sound_store_has_no_problem_and_the_table_says_where_the_key_lies(
     run, examined, stocked: Path, tmp_path: Path
 ) -> None:
     checks = examined()
-    assert results(checks, "store", "permissions", "key", "index", "leftovers", "locks", "opening") == ["ok"] * 7
+    named = ("store", "permissions", "key", "index", "figures", "leftovers", "locks", "opening")
+    assert results(checks, *named) == ["ok"] * 8
     assert results(checks, "namespaces", "audit log", "clock", "model", "device", "versions") == ["ok"] * 6
     assert "as its 2 newest entries" in checks["model"]["message"]
     shown = run("doctor")
@@ -203,6 +204,17 @@ def test_a_namespace_that_does_not_open_keeps_nothing_else_from_being_looked_at(
     checks = examined()
     assert checks["namespaces"]["integrity"]
     assert results(checks, "clock", "model", "audit log") == ["ok"] * 3
+
+
+@pytest.mark.parametrize("spoil", [lambda data: b"no database" * 1000, lambda data: data[:8192] + bytes(4096)])
+def test_damaged_figures_are_a_problem_and_left_as_they_are(run, examined, stocked: Path, store: Path, spoil) -> None:
+    (store / "usage.sqlite").write_bytes(spoil((store / "usage.sqlite").read_bytes()))
+    before = (store / "usage.sqlite").read_bytes()
+    check = examined()["figures"]
+    assert (check["result"], check["mend"].split()[0]) == ("problem", "mv")
+    assert (store / "usage.sqlite").read_bytes() == before
+    (store / "usage.sqlite").unlink()
+    assert examined()["figures"]["message"] == "none yet"
 
 
 def test_a_damaged_audit_log_is_a_problem(examined, stocked: Path, store: Path) -> None:

@@ -12,6 +12,7 @@ import workload
 from prometheus_client.parser import text_string_to_metric_families
 
 from kvprep.cli.since import parse_since
+from kvprep.store.usage import Event, EventKind
 
 SHORT = ("--max-new-tokens", 2)
 
@@ -81,7 +82,7 @@ def test_an_empty_store_says_what_to_do_next(run, json_of, store: Path) -> None:
 def test_the_first_sentence_says_what_was_saved_what_it_costs_and_what_nobody_read(run, month: Path) -> None:
     first = run("stats", "--price", "storage_gb_month=1000").stdout.splitlines()[0]
     pattern = r"Saved .+ of prefill and [\d.]+ USD in 3\d days; storage costs [\d.]+ USD a month; "
-    assert re.fullmatch(pattern + r"1 of 9 documents was never read\.", first)
+    assert re.fullmatch(pattern + r"1 of 9 documents was never read and cost [\d.]+ USD\.", first)
 
 
 def test_into_a_pipe_goes_plain_text_with_whole_titles(run, month: Path) -> None:
@@ -156,6 +157,41 @@ def test_a_file_that_cannot_be_written_is_named(run, month: Path, tmp_path: Path
     assert "nowhere/kvprep.prom: cannot be written" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--prometheus", "--html"])
+def test_what_is_no_file_is_not_replaced_by_one(run, month: Path, tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")  # as /dev/stdout may be
+    for name in ("pipe", "link"):
+        result = run("stats", option, tmp_path / name)
+        assert result.exit_code == 1
+        assert f"{name}: cannot be written (no file)" in result.stderr
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+
+
+def test_no_counter_falls_when_a_namespace_is_shredded(run, store: Path, tmp_path: Path) -> None:
+    with workload.build(tmp_path, look_ups=0) as made:
+        for kind, result in ((EventKind.SHADOW, "stale"), (EventKind.INVALIDATION, "expired")):
+            made.store.usage.record(Event(kind, namespace=made.namespaces[1].ident.hex(), result=result, count=7))
+    before, after, alone = (tmp_path / f"{name}.prom" for name in ("before", "after", "alone"))
+    run("stats", "--prometheus", before)
+    run("stats", "--prometheus", alone, "--namespace", "default")
+    assert run("namespace", "shred", "team", "--yes").exit_code == 0
+    run("stats", "--prometheus", after)
+    unlabelled = [
+        {
+            (sample.name, *sample.labels.items()): sample.value
+            for family in text_string_to_metric_families(file.read_text())
+            if family.type == "counter"
+            for sample in family.samples
+            if "namespace" not in sample.labels
+        }
+        for file in (before, after, alone)
+    ]
+    assert unlabelled[0]["kvprep_stale_served_total",] == 8
+    assert unlabelled[1] == unlabelled[0]
+    assert unlabelled[2]["kvprep_stale_served_total",] == 1
+
+
 def test_check_ends_with_4_where_something_differed_and_names_the_documents(run, month: Path) -> None:
     result = run("stats", "--check")
     assert result.exit_code == 4
@@ -208,5 +244,6 @@ def test_since_reads_spans_dates_and_times() -> None:
     assert parse_since("2h", now) == now - 7200
     assert parse_since("1970-01-02", now) == 86400
     assert parse_since("1970-01-01T01:00:00+01:00", now) == 0
+    assert parse_since("99999999d", now) == parse_since("9" * 30 + "w", now) == parse_since("0001-01-01", now) == 0
     with pytest.raises(typer.BadParameter, match="neither a span"):
         parse_since("last week", now)

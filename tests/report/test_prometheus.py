@@ -23,7 +23,8 @@ def month(tmp_path: Path) -> Iterator[workload.Workload]:
 
 def text_of(made: workload.Workload) -> str:
     report = prepare(made.store, made.namespaces, load_prices(), since=0.0, now=made.now)
-    return exposition(report.stocks, report.sums, loads_by_namespace(report), 1_700_000_000.5)
+    loads = loads_by_namespace(report)
+    return exposition(report.stocks, report.sums, loads, 1_700_000_000.5, whole=report.sums)
 
 
 def samples(text: str, kinds: tuple[str, ...]) -> Values:

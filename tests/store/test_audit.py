@@ -195,6 +195,12 @@ def test_a_file_that_is_no_database_is_left_as_it_is(path: Path) -> None:
     assert path.read_bytes() == b"no database" * 100
 
 
+def test_a_log_that_cannot_be_made_is_a_named_error(path: Path) -> None:
+    with pytest.raises(StoreError, match=r"audit\.sqlite: No such file") as caught:
+        opened(path / "nowhere" / "audit.sqlite")
+    assert "must be able to write" in caught.value.hint
+
+
 def test_records_are_written_within_a_second_without_being_asked_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

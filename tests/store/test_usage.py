@@ -284,6 +284,27 @@ def test_recording_runs_no_statement_in_the_thread_of_the_caller(
     assert threading.get_ident() not in threads
 
 
+def test_closing_waits_for_the_thread_that_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "GROUP_SECONDS", 0.01)
+    has_begun, caller = threading.Event(), threading.get_ident()
+
+    class Slow(Usage):
+        def _use(self, do: Callable[[sqlite3.Connection], Any]) -> Any:
+            done = super()._use(do)
+            if threading.get_ident() != caller:
+                has_begun.set()
+                time.sleep(0.2)  # between the group and its compaction
+            return done
+
+    slow = Slow(path)
+    slow.record(one())
+    assert has_begun.wait(10)
+    slow.close()
+    time.sleep(0.6)
+    assert slow._connection is None
+    assert _count(path, "events") == 1
+
+
 def test_recording_opens_no_file(path: Path) -> None:
     made = Usage(path)
     made.record(one())
