@@ -114,6 +114,41 @@ def test_the_smallest_file_that_may_be_has_an_empty_body() -> None:
         envelope.check_header(header, 20, "e", subject="file")
 
 
+def header_refusal(kind: str, *, version: int = 1, flags: int = 0, body: int = 16, zero: int = 0) -> str:
+    """What is said of a header without a key; nothing where it may be so. The file is one byte longer than it says."""
+    header = envelope.HEADER.pack(envelope.MAGIC + kind.encode(), version, flags, body, zero, KEY, KEY)
+    size = envelope.HEADER.size + envelope.FOOTER.size + body
+    longer = f"file: {size + 1} bytes where its header says {size}"
+    with pytest.raises(StoreError) as caught:
+        envelope.check_header(header, size + 1, kind, subject="file")
+    return "" if str(caught.value) == longer else str(caught.value)
+
+
+def test_a_header_may_say_what_its_kind_may_be() -> None:
+    nonsense = "file: header makes no sense"
+    assert header_refusal("e", flags=envelope.SIGNED) == header_refusal("e") == header_refusal("k") == ""
+    assert header_refusal("e", body=envelope.MAX_BODY_BYTES) == ""
+    assert header_refusal("e", body=envelope.MAX_BODY_BYTES + 1) == nonsense
+    assert header_refusal("e", zero=1) == header_refusal("e", flags=2) == nonsense
+    assert {header_refusal(kind, flags=envelope.SIGNED) for kind in "kmpl"} == {nonsense}
+    assert header_refusal("e", version=2) == "file: format version 2; this kvprep knows 1"
+
+
+def test_a_refusal_to_open_names_the_file_and_what_to_do() -> None:
+    for data, message in ((SEALED[:-1], "file: "), (with_new_footer(b"x" + SEALED[1:]), "file: not a file of this")):
+        with pytest.raises(IntegrityError, match=f"^{message}"):
+            unseal(data)
+    with pytest.raises(AuthenticationFailed, match="^file: does not authenticate$") as moved:
+        unseal(SEALED, ident=b"j" * 32)
+    assert moved.value.hint == "Run `kvprep verify`; ingest the document again to replace it."
+    with pytest.raises(WrongKey, match="^file: sealed under another key$") as foreign:
+        unseal(SEALED, key=b"l" * 32)
+    assert foreign.value.hint == "Name the right key file with KVPREP_KEY_FILE."
+    with pytest.raises(UnsupportedFormat) as newer:
+        envelope.check_version(2, subject="file")
+    assert newer.value.hint == "Use the kvprep that wrote it."
+
+
 def test_the_salt_is_told_without_a_key() -> None:
     sealed = envelope.seal("e", KEY, IDENT, FACTS, salt=b"s" * 32)
     assert envelope.salt_of(sealed) == b"s" * 32
