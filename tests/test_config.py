@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,13 @@ def test_a_file_that_is_no_toml_or_not_there_is_named(write, tmp_path: Path) -> 
         read_settings(write("= ="), {})
     with pytest.raises(ConfigError, match="No such file"):
         read_settings(tmp_path / "nothing.toml", {})
+
+
+def test_a_file_that_is_larger_than_any_settings_takes_no_memory(write, tmp_path: Path) -> None:
+    file = write("")
+    os.truncate(file, 1 << 40)
+    with pytest.raises(ConfigError, match="larger"):
+        read_settings(file, {})
 
 
 def test_times_to_live_come_by_glob_in_the_order_of_the_file(write) -> None:

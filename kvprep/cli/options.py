@@ -11,7 +11,7 @@ import typer
 
 from kvprep.cli import logs
 from kvprep.cli.session import Session
-from kvprep.config import FILE_NAME, override, read_settings
+from kvprep.config import FILE_NAME, override, read_settings, read_store_settings
 from kvprep.store.places import default_store_path
 
 P = ParamSpec("P")
@@ -115,6 +115,6 @@ def _session(
     settings = override(read_settings(config, os.environ), store=store)
     path = (settings.store or default_store_path()).expanduser().absolute()
     if config is None and (path / FILE_NAME).is_file():
-        settings = read_settings(path / FILE_NAME, os.environ)
+        settings = read_store_settings(path / FILE_NAME, os.environ)
     settings = override(settings, store=path, namespace=namespace)
     return Session(settings, path, config or path / FILE_NAME, as_json, quiet, verbose)

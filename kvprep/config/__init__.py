@@ -1,6 +1,6 @@
 """Settings: kvprep.toml < environment < flags. Frozen, one record a subject, every wrong one named."""
 
-from kvprep.config.files import FILE_NAME, read_settings
+from kvprep.config.files import FILE_NAME, read_settings, read_store_settings
 from kvprep.config.sections import (
     AskSection,
     GcSection,
@@ -32,4 +32,5 @@ __all__ = [
     "parse_price",
     "parse_size",
     "read_settings",
+    "read_store_settings",
 ]

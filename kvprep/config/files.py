@@ -33,6 +33,7 @@ from kvprep.config.values import (
 from kvprep.errors import ConfigError
 
 FILE_NAME = "kvprep.toml"
+_MOST_BYTES = 1 << 20
 
 
 def read_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -44,9 +45,26 @@ def read_settings(file: Path | None, environment: Mapping[str, str]) -> Settings
     return _from_environment(environment, _from_file(file) if file else Settings())
 
 
+def read_store_settings(file: Path, environment: Mapping[str, str]) -> Settings:
+    """Read the file that lies in a store, and put the environment over it.
+
+    Raises:
+        ConfigError: as `read_settings` does; or it names a key. Whoever can write to the store could put one of his own
+            in its place, that his key opens, and read what is stored in it from then on.
+    """
+    settings = _from_file(file)
+    for name in ("key_file", "passphrase_file"):
+        if getattr(settings, name) is not None:
+            raise ConfigError(
+                f"{file}: {name}: what opens a store is not named in the store's own folder",
+                hint=f"Set KVPREP_{name.upper()}, or name it in a file elsewhere and that file with --config.",
+            )
+    return _from_environment(environment, settings)
+
+
 def _from_file(file: Path) -> Settings:
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
+        table = tomllib.loads(_read_limited(file).decode())
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}", hint="Check --config.") from error
     except (ValueError, RecursionError) as error:
@@ -63,6 +81,14 @@ def _from_file(file: Path) -> Settings:
     if settings.prices.table:
         settings = replace(settings, prices=replace(settings.prices, table=file.parent / settings.prices.table))
     return settings
+
+
+def _read_limited(file: Path) -> bytes:
+    with open(file, "rb") as opened:
+        data = opened.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError("larger than any settings are")
+    return data
 
 
 def _from_environment(environment: Mapping[str, str], base: Settings) -> Settings:

@@ -5,6 +5,8 @@ TEMPLATE = """\
 # Paths are meant from this file's folder.
 
 # namespace = "default"
+
+# What opens the store is named in the environment, or in a file elsewhere that --config names: not in the store.
 # key_file = "~/.config/kvprep/keys/mine.key"
 # passphrase_file = "/run/secrets/words"        # its first line opens the store where the key file is not there
 

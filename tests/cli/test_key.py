@@ -1,5 +1,6 @@
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,27 @@ def test_others_that_can_read_the_key_are_warned_of(run, keys: Path) -> None:
     result = run("ls")
     assert result.exit_code == 0
     assert f"chmod 600 {keys / 'key'}" in result.stderr
+
+
+@pytest.mark.parametrize("setting", ["key_file", "passphrase_file"])
+def test_a_store_that_names_its_own_key_is_refused(
+    run, stocked: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    """Else who can write to the disk puts a store in its place that opens to him, and reads what is ingested."""
+    with monkeypatch.context() as elsewhere:
+        use(elsewhere, tmp_path / "stranger.key")
+        elsewhere.setenv("KVPREP_STORE", str(tmp_path / "stranger"))
+        assert run("init").exit_code == 0
+    shutil.rmtree(store)
+    shutil.move(tmp_path / "stranger", store)
+    (store / "kvprep.toml").write_text(f'{setting} = "{tmp_path / "stranger.key"}"\n')
+    monkeypatch.delenv("KVPREP_KEY_FILE")
+    refused = run("ingest", stocked)
+    assert refused.exit_code == 1
+    assert f"kvprep.toml: {setting}: " in refused.stderr
+    assert not list((store / "documents").rglob("*.kvd"))
+    (store / "kvprep.toml").rename(tmp_path / "mine.toml")
+    assert (run("ls", "--config", tmp_path / "mine.toml").exit_code == 0) == (setting == "key_file")
 
 
 def test_rotation_leaves_the_documents_and_says_what_opens_no_more(run, json_of, stocked: Path, tmp_path: Path) -> None:
