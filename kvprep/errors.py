@@ -126,6 +126,10 @@ class StoreFull(StoreError):
     """The disk, or the byte budget, has no room for what is to be written."""
 
 
+class Unreadable(StoreError):
+    """A file of the store cannot be read: the disk fails, or its permissions forbid it. It may be sound."""
+
+
 class StoreLocked(StoreError):
     """Another process holds the ingest lease."""
 

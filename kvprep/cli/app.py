@@ -78,6 +78,9 @@ class _Group(LazyGroup):
         except Terminated:
             code = 143
             _report(ctx, code, "Terminated", "terminated", "Run the command again: it carries on.")
+        except MemoryError:
+            code = 1
+            _report(ctx, code, "OutOfMemory", "out of memory", "Free some, and run the command again: it carries on.")
         except BrokenPipeError:
             code = 1
             output.close_stdout()

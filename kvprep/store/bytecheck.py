@@ -6,7 +6,7 @@ Source: docs/format.md, "What a hit checks" and "Order of writes".
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kvprep.errors import DanglingEntry, IntegrityError
+from kvprep.errors import DanglingEntry, IntegrityError, Unreadable
 from kvprep.hashing import content_hash, drift_hash
 from kvprep.store.entry import EntryRecord, StretchRef
 from kvprep.store.findings import COLLECT, INGEST, REINGEST, RESTORE_KEYS, Tally
@@ -14,6 +14,7 @@ from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
 from kvprep.types import DocumentId, EntryId, NamespaceId, SegmentId
 
+_FAILED = (IntegrityError, Unreadable)
 RESTORE_STATE = "Put the newest copy of the folder namespaces/ back."
 
 
@@ -33,7 +34,7 @@ def open_namespaces(store: Store, tally: Tally) -> list[Namespace]:
         subject = layout.relative(layout.file("namespaces", ident))
         try:
             namespace = store.open_namespace(ident)
-        except IntegrityError as error:
+        except _FAILED as error:
             tally.failed(subject, error, RESTORE_STATE)
             continue
         if namespace is None and layout.file("keys", ident).exists():
@@ -73,7 +74,7 @@ class NamespaceCheck:
         for _, ident, subject in self._each("documents"):
             try:
                 document = self.namespace.document_by_id(DocumentId(ident))
-            except IntegrityError as error:
+            except _FAILED as error:
                 self._tally.failed(subject, error, REINGEST)
                 continue
             if document is None:
@@ -87,7 +88,7 @@ class NamespaceCheck:
         for path, ident, subject in self._each("entries"):
             try:
                 entry = self._opened(EntryId(ident))
-            except IntegrityError as error:
+            except _FAILED as error:
                 self._tally.failed(subject, error, REINGEST)
                 continue
             if entry is not None:
@@ -103,10 +104,10 @@ class NamespaceCheck:
         return entry
 
     def _each(self, kind: str) -> Iterator[tuple[Path, bytes, str]]:
-        for path in self.namespace.files(kind):
-            self.files.add(path)
+        for path in self._layout.all_files(kind):
             subject = self._layout.relative(path)
-            if not self._tally.is_damaged(subject):
+            if not self._tally.is_damaged(subject) and self.namespace.is_file_of(kind, path):
+                self.files.add(path)
                 yield path, bytes.fromhex(path.stem), subject
 
     def _check_entry(self, ident: EntryId, entry: EntryRecord, subject: str) -> None:
@@ -115,7 +116,7 @@ class NamespaceCheck:
         try:
             if self.namespace.document(entry.document) is None and self.namespace.entry(ident) is not None:
                 self._tally.error(subject, "its document is missing", INGEST)
-        except IntegrityError:
+        except _FAILED:
             pass  # named where documents are looked at
         last = 0
         for stretch in entry.stretches:
@@ -144,7 +145,7 @@ class NamespaceCheck:
                 return False
             path = self._layout.relative(self._layout.file("entries", ident))
             self._tally.error(name, f"missing, and needed by {path}", INGEST)
-        except IntegrityError as error:
+        except _FAILED as error:
             self._tally.failed(name, error, REINGEST)
         self.stretches.setdefault(stretch.segment, []).append((ident, stretch))
         return True
@@ -171,6 +172,6 @@ class NamespaceCheck:
                 return
             except (DanglingEntry, FileNotFoundError):
                 continue  # gone with its entry, a moment ago; what is missing has been named before
-            except IntegrityError as error:
+            except _FAILED as error:
                 self._tally.failed(subject, error, REINGEST)
                 return

@@ -18,7 +18,7 @@ from kvprep.errors import AuthenticationFailed, HashMismatch, IntegrityError, Tr
 from kvprep.hashing import derive_key, key_commitment
 from kvprep.store import signing
 from kvprep.store.crypto import TAG_BYTES, Cipher
-from kvprep.store.layout import FORMAT_VERSION
+from kvprep.store.layout import FORMAT_VERSION, read_errors
 from kvprep.store.signing import FILE, SIGNATURE_BYTES, Signer, check_signed, untrusted
 from kvprep.types import Buffer
 
@@ -259,7 +259,7 @@ def parse_body(body: bytes, *, subject: str) -> Sealed:
 
 def read_limited(path: Path, *, subject: str, limit: int = MAX_BODY_BYTES + 4096) -> bytes:
     """Read a small file whole, after a look at its size."""
-    with open(path, "rb") as file:
+    with read_errors(path), open(path, "rb") as file:
         # Python takes as much memory as is asked for, before it reads.
         data = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(data) > limit:

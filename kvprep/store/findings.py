@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kvprep.errors import Unreadable
 from kvprep.types import Finding, Severity
 
 REINGEST = "Delete this file, and ingest its document again."
@@ -19,6 +20,10 @@ RESTORE_KEYS = "Restore the folder keys/ of the store from a backup."
 REBUILD = "Run `kvprep verify --rebuild-index`."
 INGEST = "Ingest its document again."
 COLLECT = "Run `kvprep gc`."
+UNREADABLE = (
+    "Mend the disk or its permissions, and check again: it may be sound, so --repair leaves it alone. "
+    "If it cannot be mended, delete this file, and ingest its document again."
+)
 
 
 class Level(StrEnum):
@@ -75,7 +80,9 @@ class Tally:
         self.findings.append(Finding(Severity.INFO, subject, problem, remedy))
 
     def failed(self, subject: str, error: Exception, remedy: str) -> None:
-        """Note what an error says of a file."""
+        """Note what an error says of a file; whether one that cannot be read is damaged, nobody knows."""
+        if isinstance(error, OSError | Unreadable):
+            remedy = UNREADABLE
         self.error(subject, str(error).removeprefix(f"{subject}: "), remedy)
 
     def is_damaged(self, subject: str) -> bool:

@@ -15,7 +15,15 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvprep.errors import IntegrityError, PolicyDenied, StoreError, StoreFull, StoreNotFound, UnsupportedFormat
+from kvprep.errors import (
+    IntegrityError,
+    PolicyDenied,
+    StoreError,
+    StoreFull,
+    StoreNotFound,
+    Unreadable,
+    UnsupportedFormat,
+)
 
 if TYPE_CHECKING:
     from kvprep.types import Buffer
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 BLOCK_SIZE = 64
 CIPHER = "AES-256-GCM"
+MEND_DISK = "Mend the disk or its permissions; nothing is lost."
 FREE_SPACE = "Free some space, run `kvprep gc`, and run the command again: it carries on."
 _PIECE_BYTES = 1 << 20
 FOLDERS = ("keys", "namespaces", "entries", "documents", "segments", "locks", "tmp")
@@ -109,7 +118,8 @@ def open_layout(root: Path) -> Layout:
     if owner != os.geteuid():
         raise PolicyDenied(f"{root}: belongs to user {owner}", hint="Use a store of your own.")
     try:
-        settings = tomllib.loads(config.read_text("utf-8"))
+        with read_errors(config):
+            settings = tomllib.loads(config.read_text("utf-8"))
         version, store_id = int(settings["format"]), str(settings["id"])
         bytes.fromhex(store_id)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -258,6 +268,15 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{path}: no space left on the device; nothing that was stored is lost",
                 hint=FREE_SPACE,
             ) from error
-        raise StoreError(
-            f"{path}: {error.strerror}", hint="Mend the disk or its permissions; nothing is lost."
-        ) from error
+        raise StoreError(f"{path}: {error.strerror}", hint=MEND_DISK) from error
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Name a file that the operating system will not let be read; a missing file stays FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}", hint=MEND_DISK) from error

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kvprep.errors import StoreFull
-from kvprep.store.layout import FREE_SPACE, Layout, disk_errors, lock_at_once
+from kvprep.store.layout import FREE_SPACE, Layout, disk_errors, lock_at_once, read_errors
 from kvprep.types import SegmentId
 
 _ID_BYTES = 32
@@ -78,7 +78,8 @@ def _files(layout: Layout) -> list[Path]:
 
 
 def _read(path: Path) -> set[SegmentId]:
-    data = path.read_bytes()
+    with read_errors(path):
+        data = path.read_bytes()
     whole = len(data) - len(data) % _ID_BYTES
     return {SegmentId(data[at : at + _ID_BYTES]) for at in range(0, whole, _ID_BYTES)}
 

@@ -17,7 +17,7 @@ import platformdirs
 from kvprep.errors import ConfigError, IntegrityError
 from kvprep.filewrite import write_beside
 from kvprep.store.audit import Head
-from kvprep.store.layout import disk_errors
+from kvprep.store.layout import disk_errors, read_errors
 from kvprep.store.lock import exclusive
 from kvprep.store.state import older_copy
 
@@ -169,7 +169,8 @@ class _changing:
 def _read() -> dict[str, Any]:
     path = memory_file()
     try:
-        memory = json.loads(path.read_text("utf-8"))
+        with read_errors(path):
+            memory = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:

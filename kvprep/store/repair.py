@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from kvprep.store.bytecheck import open_namespaces
-from kvprep.store.findings import Tally
+from kvprep.store.findings import UNREADABLE, Tally
 from kvprep.store.layout import Layout, unlink_durably
 from kvprep.store.namespace import Namespace
 from kvprep.store.store import Store
@@ -44,7 +44,8 @@ class Dropped:
 def drop_damaged(store: Store, findings: Iterable[Finding]) -> Dropped:
     """Remove every file that a finding calls damaged, and every entry that needs it; build the index anew if it is one.
 
-    Keys, namespace files and files under wrong names are left alone: only a backup, or a person, can mend them.
+    Keys, namespace files and files under wrong names are left alone: only a backup, or a person, can mend them. So are
+    files that could not be read: they may be sound.
 
     Raises:
         WrongKey: the keys of a namespace are damaged.
@@ -68,7 +69,8 @@ class _Damaged:
     """Damaged files by kind."""
 
     def __init__(self, layout: Layout, findings: Iterable[Finding]) -> None:
-        subjects = [finding.subject for finding in findings if finding.severity is Severity.ERROR]
+        errors = (finding for finding in findings if finding.severity is Severity.ERROR)
+        subjects = [finding.subject for finding in errors if finding.remedy != UNREADABLE]
         self.entries = {EntryId(ident) for ident in _idents(layout, subjects, "entries")}
         self.documents = {DocumentId(ident) for ident in _idents(layout, subjects, "documents")}
         self.segments = {SegmentId(ident) for ident in _idents(layout, subjects, "segments")}

@@ -24,7 +24,7 @@ from kvprep.store.entry import (
 from kvprep.store.holder import Holder
 from kvprep.store.index import KnownSource
 from kvprep.store.keys import NamespaceKeys
-from kvprep.store.layout import Layout
+from kvprep.store.layout import Layout, read_errors
 from kvprep.store.segment import SegmentReader
 from kvprep.store.state import NamespaceState, older_copy, read_state
 from kvprep.types import BlockHash, ContentHash, DocumentId, EntryId, Fingerprint, TokenIds
@@ -230,7 +230,7 @@ class SealedFiles:
     def is_file_of(self, kind: str, path: Path) -> bool:
         """Tell from its key commitment whether a file of `entries` or `documents` is sealed for this namespace."""
         try:
-            with open(path, "rb") as file:
+            with read_errors(path), open(path, "rb") as file:
                 header = file.read(envelope.HEADER.size)
         except FileNotFoundError:
             return False  # removed since it was listed

@@ -20,6 +20,7 @@ from kvprep.errors import AuthenticationFailed, DanglingEntry, HashMismatch, Int
 from kvprep.hashing import block_hash, block_ranges, key_commitment
 from kvprep.store.crypto import TAG_BYTES, Cipher
 from kvprep.store.envelope import check_footer
+from kvprep.store.layout import read_errors
 from kvprep.store.manifest import NO_CODEC, Chunk, chunks_of, count_chunks, manifest_from_bytes
 from kvprep.store.parallel import share_out
 from kvprep.store.segmentheader import (
@@ -267,7 +268,7 @@ class SegmentReader:
 
 def _map_file(path: Path, subject: str) -> mmap.mmap:
     try:
-        with open(path, "rb") as file:
+        with read_errors(path), open(path, "rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError as error:
         raise DanglingEntry(f"{subject}: missing", hint="Ingest the document again.") from error

@@ -18,7 +18,7 @@ from kvprep.store.crypto import KEY_BYTES, new_key
 from kvprep.store.findings import RESTORE_KEYS
 from kvprep.store.holder import Holder
 from kvprep.store.keys import NamespaceKeys, key_from_hex, keys_from_facts, keys_to_facts
-from kvprep.store.layout import Layout, write_durably
+from kvprep.store.layout import Layout, read_errors, write_durably
 from kvprep.types import NamespaceId
 
 FILE_SLOT, PASSPHRASE_SLOT = "m", "p"
@@ -114,7 +114,7 @@ def open_passphrase_slot(layout: Layout, passphrase: str) -> Slot:
 
 def kind_of(path: Path) -> str:
     """Tell the kind of a file in keys/ by its first bytes; empty if they are none of ours."""
-    with open(path, "rb") as file:
+    with read_errors(path), open(path, "rb") as file:
         start = file.read(len(envelope.MAGIC) + 1)
     return start[-1:].decode("ascii", "replace") if start.startswith(envelope.MAGIC) else ""
 

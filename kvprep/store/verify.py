@@ -146,9 +146,12 @@ def _check_unclaimed(layout: Layout, listed: dict[str, list[Path]], checks: list
     """Find files that belong to no namespace."""
     for kind in ("documents", "entries"):
         for path in listed[kind]:
+            subject = layout.relative(path)
             # One that is not among those that were found may have been removed and put anew since.
-            if not any(check.owns(kind, path) for check in checks) and path.exists():
-                tally.error(layout.relative(path), "belongs to no namespace of this store", REMEDIES[kind])
+            if tally.is_damaged(subject) or any(check.owns(kind, path) for check in checks):
+                continue
+            if path.exists():
+                tally.error(subject, "belongs to no namespace of this store", REMEDIES[kind])
 
 
 def _check_orphans(

@@ -24,7 +24,8 @@ class Step:
     """One thing done to the disk."""
 
     kind: str
-    """open, create, write, truncate, fsync, fsync folder, rename, link, unlink, mkdir, rmdir, commit."""
+    """read (an open for reading), open, create, write, truncate, fsync, fsync folder, rename, link, unlink, mkdir,
+    rmdir, commit."""
     path: str
     """What it is done to; of a rename or link, the new name."""
     source: str = ""
@@ -137,8 +138,9 @@ class _Around:
     def open(
         self, file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *rest: Any, **named: Any
     ) -> Any:
-        if not set(mode) & set("wxa") or "+" in mode:
-            return _real_open(file, mode, buffering, encoding, *rest, **named)
+        if not set(mode) & set("wxa"):
+            step = Step("read", _absolute(file))
+            return self.step(step, lambda: _real_open(file, mode, buffering, encoding, *rest, **named))
         raw = self._raw(file, mode)
         if buffering == 0:
             return raw

@@ -18,8 +18,10 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(
     assert done.error == "", done.trace
     assert {"create", "write", "fsync", "rename", "commit"} & set(done.kinds)
     check_between(copy, operation, acknowledged=not copy.hurt)
+    # Before an open for reading all is as after the step before it.
+    points = [at for at, kind in enumerate(done.kinds) if kind != "read"]
     kills = 0
-    for at in sample(len(done.kinds), whole=whole, few=2):
+    for at in (points[number] for number in sample(len(points), whole=whole, few=2)):
         for side in ("before", "after"):
             place = base.copy(tmp_path / "copy")
             ended = in_child(place.folder, Killer(at, side), lambda place=place: ran(place, operation))
@@ -27,4 +29,4 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(
             check_between(place, operation)
             check_carried_on(place, operation)
     assert kills
-    figures("1", operation.name, points=len(done.kinds), kills=kills)
+    figures("1", operation.name, points=len(points), kills=kills)

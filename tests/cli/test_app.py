@@ -145,6 +145,18 @@ def test_a_signal_unwinds_and_has_its_code(
     assert list((store / "tmp").iterdir()) == []
 
 
+def test_no_memory_is_an_error_that_says_so(run, store: Path) -> None:
+    run("init")
+    with open(store / "kvprep.toml", "w") as settings:
+        settings.truncate(1 << 33)
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); "
+    result = subprocess.run(
+        [PROGRAM[0], PROGRAM[1], limited + PROGRAM[2], "ls", "--json"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert error_of(result)["error"] == "OutOfMemory" and "Traceback" not in result.stderr
+
+
 def test_a_reader_that_went_away_ends_it_in_silence(sources: Path, store: Path) -> None:
     (sources / "long.txt").write_text("A line of some length, over and over.\n" * 50_000)
     process = subprocess.Popen([*PROGRAM, "text", str(sources)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
