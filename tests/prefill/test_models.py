@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,26 @@ def test_a_layer_that_cannot_be_cut_into_blocks_is_refused_by_its_kind(
     _edit_config(folder, **changes)
     with pytest.raises(UnsupportedCache, match=kind):
         _identity(folder, cache)
+
+
+@pytest.mark.slow
+def test_of_all_architectures_that_transformers_knows_only_those_with_plain_layers_pass() -> None:
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    passed = {}
+    for name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        # No config of its own, or none by default, or refused.
+        with suppress(ValueError, AttributeError, StrictDataclassError, UnsupportedCache):
+            config = AutoConfig.for_model(name)
+            check_cuttable(config.to_dict(), name)
+            passed[name] = {type(layer) for layer in DynamicCache(config=config).layers}
+    assert len(passed) > 60 and "llama" in passed and "gemma3_text" not in passed
+    odd = [name for name, kinds in passed.items() if kinds != {DynamicLayer}]
+    # Parts of more than text are refused by what holds them; and what loads a model looks at its cache once more.
+    assert set(odd) <= {"moshi", *(name for name in odd if "text_config" in AutoConfig.for_model(name).to_dict())}
 
 
 @pytest.mark.parametrize(
