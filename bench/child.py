@@ -12,7 +12,7 @@ from kvprep.pipeline import ingest
 from kvprep.prefill.models import ModelFiles, ModelSpec, resolve
 from kvprep.prefill.plan import PIECE_TOKENS, cut
 from kvprep.progress import Silent
-from kvprep.store.store import open_or_create
+from kvprep.store.opening import open_or_create
 
 
 def run_child(what: str, *arguments: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from kvprep.prefill.models import files_that_tell
 from kvprep.progress import Silent
 from kvprep.receipt import Look, write_receipt
 from kvprep.store.namespace import Namespace
-from kvprep.store.store import open_or_create
+from kvprep.store.opening import open_or_create
 from kvprep.types import IngestItem, Outcome
 
 
@@ -75,6 +75,7 @@ def _namespace(session: Session) -> Iterator[Namespace]:
     with store:
         if is_new:
             furnish(session, store)
+        session.greet(store)
         yield store.namespace(session.settings.one_namespace, create=True)
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from kvprep.store.store import Store
 
 _MOST_JOBS = 4
+_FIRST_SIGHT = (
+    "kvprep: this machine sees this store for the first time, and trusts what it says; "
+    "`kvprep audit verify --checkpoint` holds it against a checkpoint kept elsewhere."
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,13 @@ class Session:
 
         passphrase = passphrase_for(self.path, self.settings)
         with Store.open(self.path, key_file=self.settings.key_file, passphrase=passphrase) as store:
+            self.greet(store)
             yield store
+
+    def greet(self, store: "Store") -> None:
+        """Say that a store is seen for the first time: nothing here would tell an older copy from the newest."""
+        if store.is_new_here:
+            self.say(_FIRST_SIGHT)
 
     @contextmanager
     def namespace(self) -> "Iterator[Namespace]":

@@ -63,10 +63,12 @@ def memory_file() -> Path:
     return platformdirs.user_state_path("kvprep") / "stores.json"
 
 
-def remember_store(root: Path, store_id: str) -> None:
-    """Remember that `root` holds a store."""
+def remember_store(root: Path, store_id: str) -> bool:
+    """Remember that `root` holds a store; tell whether it was never seen here before."""
     with _changing() as memory:
+        is_new = store_id not in memory
         _of(memory, store_id)["path"] = str(root)
+    return is_new
 
 
 def remember_state(store_id: str, namespace: bytes, *, generation: int, charter: int) -> None:

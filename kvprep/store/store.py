@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from kvprep.errors import ConfigError, IntegrityError, NotFound, PolicyDenied, StoreError, StoreNotFound
+from kvprep.errors import ConfigError, IntegrityError, NotFound, PolicyDenied, StoreError
 from kvprep.store import layout, remembered
 from kvprep.store.audit import Audit, Head, system_user
 from kvprep.store.auditcheck import AuditReport, check_audit
@@ -34,6 +34,8 @@ class Store:
         """Use `Store.open` or `Store.create`."""
         self.layout, self.keyring = places, keyring
         self.principal = principal or f"{system_user()}/{keyring.holder.label}"
+        self.is_new_here = False
+        """Whether this machine had never seen it: an older copy would not be told from the newest."""
         self._index: Index | None = None
         self._usage: Usage | None = None
         self._audit: Audit | None = None
@@ -87,8 +89,10 @@ class Store:
             slot = open_passphrase_slot(places, passphrase)
         else:
             slot = open_slot(places, read_key_file((key_file or default_key_path(places.store_id)).expanduser()))
-        remembered.remember_store(path, places.store_id)
-        return cls(places, Keyring(places, slot), principal)
+        is_new_here = remembered.remember_store(path, places.store_id)
+        store = cls(places, Keyring(places, slot), principal)
+        store.is_new_here = is_new_here
+        return store
 
     @property
     def holder(self) -> Holder:
@@ -285,27 +289,3 @@ def _close_audit(audit: Audit, store_id: str) -> None:
         head = audit.close()
     if goes_on and head is not None:
         remembered.remember_audit(store_id, head)
-
-
-def open_or_create(
-    path: Path | None, *, key_file: Path | None = None, passphrase: str | None = None
-) -> tuple[Store, bool]:
-    """Open a store, or make it where none was ever remembered; tell whether it was made.
-
-    Args:
-        path: its folder.
-        key_file: opens it, and is made with it.
-        passphrase: opens it in place of a key file.
-
-    Raises:
-        StoreNotFound: a store that was here before has vanished, for example with an unmounted disk.
-    """
-    path = (path or default_store_path()).expanduser().absolute()
-    if (path / "store.toml").exists():
-        return Store.open(path, key_file=key_file, passphrase=passphrase), False
-    if remembered.was_remembered(path):
-        raise StoreNotFound(
-            f"{path}: a store was here before and has vanished",
-            hint="Mount its disk or restore it; `kvprep init` makes a new one on purpose.",
-        )
-    return Store.create(path, key_file=key_file), True

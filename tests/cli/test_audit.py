@@ -76,6 +76,18 @@ def test_what_is_denied_is_logged(
     assert tried == [("open", "done"), (verb, "denied")]
 
 
+@pytest.mark.parametrize("command", ["ls", "ingest"])
+def test_the_first_sight_of_a_store_is_said_once(
+    run, stocked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    arguments = [command, *([stocked] if command == "ingest" else [])]
+    assert "first time" not in run(*arguments).stderr
+    (stocked / "lease.txt").write_text("Another lease.")  # else an ingest opens no store
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+    assert "sees this store for the first time" in run(*arguments).stderr
+    assert "first time" not in run(*arguments).stderr
+
+
 def test_making_a_namespace_is_logged(run, stocked: Path) -> None:
     run("namespace", "create", "invoices")
     assert [(r["verb"], r["namespace"]) for r in shown(run)][-2] == ("create", "invoices")

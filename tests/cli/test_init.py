@@ -40,7 +40,7 @@ def test_every_commented_setting_can_be_set(run, store: Path) -> None:
     run("init")
     file = store / "kvprep.toml"
     lines = [line.removeprefix("# ") if "=" in line else line for line in file.read_text().splitlines()]
-    lines = [line for line in lines if not line.startswith(("namespace", "key_file"))]
+    lines = [line for line in lines if not line.startswith(("namespace", "key_file", "passphrase_file"))]
     file.write_text("\n".join(lines))
     assert tomllib.loads(file.read_text())["ttl"]["default"] == "30d"
     assert run("ls").exit_code == 0

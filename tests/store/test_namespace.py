@@ -38,9 +38,10 @@ from kvprep.hashing import content_hash
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout
 from kvprep.store.namespace import Namespace
+from kvprep.store.opening import open_or_create
 from kvprep.store.remembered import memory_file
 from kvprep.store.state import NamespaceState
-from kvprep.store.store import Store, default_store_path, open_or_create
+from kvprep.store.store import Store, default_store_path
 from kvprep.types import Member, SourceRecord, TextFinding
 
 
