@@ -39,16 +39,17 @@ class AnswerReport:
 
 
 def count(namespace: Namespace, model: ModelIdentity, report: AnswerReport) -> None:
-    """Note for `kvprep stats` what was asked; a comparison without the cache is no look-up."""
+    """Note for `kvprep stats` what was asked; a comparison without the cache is no look-up, nor a name of nothing."""
     result = report.result if report.reason in ("", MissReason.ABSENT) else report.reason
-    if result == "no-cache" or report.document is None:
+    document = report.document
+    if result == "no-cache" or (document is None and not report.reason):
         return
     namespace.store.usage.record(
         Event(
             EventKind.LOOK_UP,
             namespace=namespace.ident.hex(),
             model=model.fingerprint.hex(),
-            document=namespace.document_id(report.document).hex(),
+            document=namespace.document_id(document).hex() if document else "",
             result=result,
             tokens_requested=report.tokens_reused + report.tokens_computed,
             tokens_reused=report.tokens_reused,

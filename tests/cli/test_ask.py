@@ -49,6 +49,17 @@ def test_required_hit_on_an_edited_source_is_exit_5_and_counted(run, json_of, st
     assert json_of("stats")["lookups"]["stale"] == 1
 
 
+def test_required_hit_of_what_was_never_ingested_is_exit_5_and_counted_and_a_name_of_nothing_is_not(
+    run, json_of, stocked: Path
+) -> None:
+    (stocked / "new.txt").write_text("A new notice.\n")
+    assert run("ask", "--require-hit", stocked / "new.txt", "Who?", *SHORT).exit_code == 5
+    assert run("ask", stocked / "nowhere.txt", "Who?", *SHORT).exit_code == 1
+    facts = json_of("stats")
+    assert {result: count for result, count in facts["lookups"].items() if count} == {"miss": 1}
+    assert all(document["reads"] == 0 for document in facts["documents"])
+
+
 def test_required_hit_on_another_dtype_is_exit_5(run, stocked: Path) -> None:
     result = run("ask", "--require-hit", "--dtype", "bfloat16", stocked / "lease.txt", "Who?", *SHORT)
     assert result.exit_code == 5
