@@ -67,8 +67,9 @@ def verify(
 ) -> None:
     """Check that every file is what was written.
 
-    Changes nothing, but for --repair and --rebuild-index, and a log of what was checked when: a sample begins with
-    what was unchecked for the longest time. Runs beside everything else; what others do meanwhile is no finding.
+    In all namespaces that the key opens. Changes nothing, but for --repair and --rebuild-index, and a log of what was
+    checked when: a sample begins with what was unchecked for the longest time. Runs beside everything else; what others
+    do meanwhile is no finding.
     """
     lower_priority(nice)
     session = session.with_model(name=model, device=device, dtype=dtype)

@@ -13,7 +13,7 @@ from kvprep.errors import StoreError, UntrustedWriter
 from kvprep.store import envelope, segmentheader
 from kvprep.store.database import entry_rows
 from kvprep.store.findings import COLLECT, REBUILD, REINGEST, REINGEST_SIGNED, RESIGN, RESTORE_KEYS, Level, Tally
-from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, file_size, is_left_behind
+from kvprep.store.layout import FOLDERS, README, Layout, disk_errors, file_size, is_left_behind, read_start
 from kvprep.store.lock import exclusive
 
 KINDS = {"keys": ".kvk", "namespaces": ".kvn", "entries": ".kve", "documents": ".kvd", "segments": ".kvs"}
@@ -66,7 +66,8 @@ def _check_top(layout: Layout, tally: Tally) -> None:
         if path.name not in FOLDERS and not _TOP.fullmatch(path.name):
             _stranger(layout, path, tally)
     readme = layout.root / "README"
-    if not readme.is_file() or readme.read_text("utf-8", "replace") != README:
+    expected = README.encode()
+    if not readme.is_file() or read_start(readme, len(expected) + 1) != expected:
         tally.info("README", "is not as it was written", "It is only for people; nothing depends on it.")
 
 

@@ -34,6 +34,7 @@ CIPHER = "AES-256-GCM"
 MEND_DISK = "Mend the disk or its permissions; nothing is lost."
 FREE_SPACE = "Free some space, run `kvprep gc`, and run the command again: it carries on."
 _PIECE_BYTES = 1 << 20
+_MOST_TOML_BYTES = 4096
 FOLDERS = ("keys", "namespaces", "entries", "documents", "segments", "locks", "tmp")
 
 UNCHANGED = "locks/unchanged"
@@ -119,7 +120,7 @@ def open_layout(root: Path) -> Layout:
         raise PolicyDenied(f"{root}: belongs to user {owner}", hint="Use a store of your own.")
     try:
         with read_errors(config):
-            settings = tomllib.loads(config.read_text("utf-8"))
+            settings = tomllib.loads(read_start(config, _MOST_TOML_BYTES).decode())
         version, store_id = int(settings["format"]), str(settings["id"])
         bytes.fromhex(store_id)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -131,6 +132,12 @@ def open_layout(root: Path) -> Layout:
     if settings.get("block_size") != BLOCK_SIZE or settings.get("cipher") != CIPHER or len(store_id) != 32:
         raise IntegrityError(f"{config}: unknown block size, cipher or id", hint="Restore store.toml from a backup.")
     return Layout(root, store_id)
+
+
+def read_start(path: Path, num_bytes: int) -> bytes:
+    """Read a file that is short if nobody has put another in its place; no more of it than that is."""
+    with open(path, "rb") as file:
+        return file.read(num_bytes)
 
 
 def write_durably(layout: Layout, target: Path, parts: "Iterable[Buffer]") -> None:

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ from store_makers import (
     write_stretch,
 )
 
-from kvprep.errors import StoreError, WrongKey
+from kvprep.errors import IntegrityError, StoreError, WrongKey
 from kvprep.hashing import content_hash
 from kvprep.store import envelope
 from kvprep.store.layout import open_layout
@@ -155,6 +156,14 @@ def test_files_under_wrong_names_and_strangers_are_told_apart(ns: Namespace, sto
     report = verify_sealed(store.layout, Level.STRUCTURE)
     assert errors(report) == {f"entries/{entry.parent.name}/{'a' * 63}.kve": "a file of a store under a wrong name"}
     assert set(infos(report)) == {"note.txt", "entries/note.txt", "locks/note", "tmp/left", "index.sqlite"}
+
+
+def test_files_that_nothing_seals_take_no_memory_however_large_they_were_made(store: Store) -> None:
+    os.truncate(store.path / "README", 1 << 40)
+    assert "README" in [f.subject for f in verify_sealed(store.layout, Level.STRUCTURE).findings]
+    os.truncate(store.path / "store.toml", 1 << 40)
+    with pytest.raises(IntegrityError, match="damaged"):
+        open_layout(store.path)
 
 
 def test_a_missing_folder_is_found(store: Store) -> None:
