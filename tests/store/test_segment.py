@@ -27,6 +27,7 @@ from kvprep.errors import (
     UnsupportedFormat,
     UntrustedWriter,
 )
+from kvprep.hashing import key_commitment, keyed_id
 from kvprep.store.crypto import Cipher
 from kvprep.store.envelope import FOOTER
 from kvprep.store.manifest import CHUNK_BYTES, chunk_tokens_for, chunks_of, manifest_to_bytes
@@ -174,6 +175,15 @@ def test_two_sealings_share_neither_key_nor_name() -> None:
     assert one.ident != two.ident
 
 
+def test_a_segment_is_named_by_where_it_stands_what_it_ends_in_and_its_key() -> None:
+    """Under a key of its namespace: a name that could be computed without would tell of a text that can be guessed."""
+    manifest = manifest_of(70, TINY, first_block=1)
+    sealed = seal_segment(manifest, ID_KEY, Memory(TINY, 134, seed=4).place)
+    parts = manifest.parent, manifest.block_hashes[-1], key_commitment(sealed.data_key)
+    assert sealed.ident == keyed_id(ID_KEY, "segment", *parts)
+    assert sealed.ident != keyed_id(b"j" * 32, "segment", *parts)
+
+
 def test_a_swapped_segment_is_refused(tiny: tuple[Path, SealedSegment, Memory], tmp_path: Path) -> None:
     path, sealed, memory = tiny
     other = seal_segment(manifest_of(70, TINY), ID_KEY, memory.place)
@@ -218,7 +228,7 @@ def test_a_chunk_is_at_most_256_kib_of_whole_blocks(dim: int, expected: int) -> 
 def test_a_segment_is_sealed_once() -> None:
     sealed = seal_segment(manifest_of(70, TINY), ID_KEY, Memory(TINY, 70, seed=1).place)
     assert sum(len(part) for part in sealed.take_parts()) == sealed.num_bytes
-    with pytest.raises(RuntimeError, match="once"):
+    with pytest.raises(RuntimeError, match="^a segment can be sealed once only$"):
         sealed.take_parts()
 
 
