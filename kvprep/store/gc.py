@@ -119,6 +119,7 @@ class _Collection:
         kept = (path for kind in ("entries", "documents") for path in store.layout.all_files(kind))
         self._total = sum(map(file_size, (*self._segments, *kept)))
         self._find_garbage()
+        self._unused = self._garbage  # whatever is evicted: it goes first, since an eviction needs room for a note
 
     def choose(self, appraise: Appraise | None, max_bytes: int | None) -> None:
         """Choose which entries go although they may be used: none where their going would free nothing."""
@@ -190,9 +191,11 @@ class _Collection:
         planned = self.planned()
         expired = (needs.namespace.remove(needs.dead, why="expired", still=needs.is_dead) for needs in self._needs)
         entries = sum(removed.entries for removed in expired)
+        segments = self._unlink(self._unused)
         evicted = carry_out(self._store, self._evictions, self._now)
         self._spare(set(self._evictions).difference(evicted))
-        segments = self._unlink(self._garbage)
+        gone = set(segments)
+        segments += self._unlink([path for path in self._garbage if path not in gone])
         temporary = [path for path in self._temporary if unlink_left_behind(path)]
         moved = [self._file(use) for needs, use in self._to_reseal if _moved(needs.namespace, use, find_codec, pins)]
         resealed = self._unlink(moved)

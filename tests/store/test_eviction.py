@@ -1,5 +1,7 @@
 """gc and what an entry is worth: what goes, in which order, and what stays whatever it is worth."""
 
+import errno
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from store_makers import BLOCK, MODEL, TAGS, Meanwhile, Put, load, make_document, make_entry, put, put_branch
 
+from kvprep.errors import StoreFull
 from kvprep.store.charter import Trust
 from kvprep.store.entry import Deferral
 from kvprep.store.events import EventKind
@@ -318,6 +321,26 @@ def test_what_stays_since_one_of_its_segments_was_pinned_meanwhile_keeps_its_oth
     assert load(ns, branch.ident) == branch.memory.first(200)
     assert {path.stem for path in store.layout.all_files("segments")} == {shared.hex(), own.hex()}
     assert not [finding for finding in verify(store).findings if finding.severity is Severity.ERROR]
+
+
+def test_what_is_garbage_anyhow_goes_also_where_the_disk_has_no_room_for_an_eviction(
+    ns: Namespace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle, removed = aged(ns, put(ns), days=2), put(ns, "removed", seed=1, path="/x/r.txt")
+    ns.remove([removed.ident])
+    replace_file = os.replace
+
+    def full(source: str, target: Path) -> None:
+        if "/documents/" in str(target):
+            raise OSError(errno.ENOSPC, "full")
+        replace_file(source, target)
+
+    with monkeypatch.context() as disk, pytest.raises(StoreFull):
+        disk.setattr(os, "replace", full)
+        gc(store, by_document({}, IDLE))
+    left = [stretch.segment.hex() for stretch in idle.entry.stretches]
+    assert [path.stem for path in store.layout.all_files("segments")] == left
+    assert load(ns, idle.ident) == idle.memory.first(200)
 
 
 def test_nothing_is_evicted_while_an_entry_does_not_open(ns: Namespace, store: Store) -> None:
