@@ -97,7 +97,7 @@ def remove(
         print(f"{removed.label or removed.slot.hex()[:_ID_DIGITS]}: opens nothing any more")
 
 
-@command(example="kvprep key rotate\nkvprep key rotate --rewrite   # after a key has leaked", codes=(*STORE, 11))
+@command(example="kvprep key rotate\nkvprep key rotate --rewrite   # after a key has leaked", codes=(*STORE, 11, 75))
 def rotate(
     session: Session,
     rewrite: Annotated[

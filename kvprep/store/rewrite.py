@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kvprep.errors import IntegrityError, WrongKey
+from kvprep.errors import IntegrityError, TryAgainLater, WrongKey
 from kvprep.store import signing
 from kvprep.store.crypto import new_key
 from kvprep.store.entry import EntryRecord, StretchRef
@@ -50,6 +50,7 @@ def rewrite(store: Store, key_file: Path, find_codec: FindCodec) -> Rotated:
         PolicyDenied, WrongKey: as `rotate` does.
         IntegrityError: something does not open. Nothing of its namespace has been removed.
         StoreFull: no room for a second copy of a namespace.
+        TryAgainLater: all is done, but another gc was running: the former segments are left to the next one.
     """
     removed: tuple[ListedKey, ...] = ()
     if not store.keyring.is_rewriting:
@@ -62,9 +63,20 @@ def rewrite(store: Store, key_file: Path, find_codec: FindCodec) -> Rotated:
                 _Move(opened, keys, find_codec).carry_out()
             shred_all_of(opened, keys)
         dropped = _finish(opened, read_key_file(key_file))
-        collect(opened, dry_run=False, now=0.0, find_codec=find_codec)  # the former segments
         opened.audit.record("key rewrite", "done", subject=opened.holder.slot)
+        _clear_away(opened, find_codec)
     return Rotated(len(superseded), (*removed, *dropped))
+
+
+def _clear_away(store: Store, find_codec: FindCodec) -> None:
+    """Remove the former segments."""
+    try:
+        collect(store, dry_run=False, now=0.0, find_codec=find_codec)
+    except TryAgainLater as error:
+        raise TryAgainLater(
+            f"all is sealed anew, but its former segments are still there: {error}",
+            hint="Run `kvprep gc` when the other one has ended.",
+        ) from error
 
 
 def _begin(store: Store, key_file: Path) -> None:

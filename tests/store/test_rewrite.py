@@ -10,7 +10,7 @@ from keyed_place import KeyedPlace
 from kills import killed_after
 from store_makers import Put, flipped, load, put, put_branch
 
-from kvprep.errors import IntegrityError, PolicyDenied, StoreError, UntrustedWriter, WrongKey
+from kvprep.errors import IntegrityError, PolicyDenied, StoreError, TryAgainLater, UntrustedWriter, WrongKey
 from kvprep.hashing import content_hash
 from kvprep.store import remembered, signing
 from kvprep.store.charter import SourceCheck, TrustedWriter, sign_charter
@@ -18,6 +18,7 @@ from kvprep.store.gc import collect
 from kvprep.store.holder import Role
 from kvprep.store.keychanges import NewKey, add_key_file, remove_key
 from kvprep.store.keylist import list_keys
+from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.reseal import no_codec
 from kvprep.store.rewrite import _begin, rewrite
@@ -144,6 +145,20 @@ def test_a_charter_can_be_changed_while_a_rewrite_is_cut_short(place: Place, mad
     with place.open() as store:
         assert store.namespace("signed").state().charter.source_check == charter.source_check == "stat"
         assert store.holder.former_admin == b""
+
+
+def test_where_another_gc_is_running_the_former_segments_are_left_to_the_next(
+    place: Place, made: dict[tuple[str, str], Put]
+) -> None:
+    former = {path.name for path in (place.store / "segments").rglob("*.kvs")}
+    with exclusive(place.store / "locks" / "gc.lock"), place.open() as store, pytest.raises(TryAgainLater):
+        rewrite(store, place.key, no_codec)
+    with place.open() as store:
+        assert not store.keyring.is_rewriting
+        check_all_is_there(store, made)
+        collect(store, dry_run=False, now=0)
+        assert not former & {path.name for path in (place.store / "segments").rglob("*.kvs")}
+        assert verify(store).findings == ()
 
 
 def test_no_former_key_opens_anything(place: Place, made: dict[tuple[str, str], Put], tmp_path: Path) -> None:
