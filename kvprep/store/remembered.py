@@ -8,6 +8,8 @@ noticed.
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,25 +149,18 @@ def _of(memory: dict[str, Any], store_id: str) -> dict[str, Any]:
     return store
 
 
-class _changing:
+@contextmanager
+def _changing() -> Iterator[dict[str, Any]]:
     """Read the memory under its lock, and write it back if it has changed."""
-
-    def __enter__(self) -> dict[str, Any]:
-        folder = memory_file().parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = exclusive(folder / "stores.lock")
-        self._lock.__enter__()
-        self._memory = _read()
-        self._before = json.dumps(self._memory)
-        return self._memory
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            if exc[0] is None and json.dumps(self._memory) != self._before:
-                with disk_errors(memory_file()):
-                    write_beside(memory_file(), json.dumps(self._memory, indent=1))
-        finally:
-            self._lock.__exit__(None, None, None)
+    folder = memory_file().parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with exclusive(folder / "stores.lock"):
+        memory = _read()
+        before = json.dumps(memory)
+        yield memory
+        if json.dumps(memory) != before:
+            with disk_errors(memory_file()):
+                write_beside(memory_file(), json.dumps(memory, indent=1))
 
 
 def _read() -> dict[str, Any]:

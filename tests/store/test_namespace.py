@@ -37,6 +37,7 @@ from kvprep.errors import (
 from kvprep.hashing import content_hash
 from kvprep.store.keys import NamespaceKeys
 from kvprep.store.layout import Layout
+from kvprep.store.lock import exclusive
 from kvprep.store.namespace import Namespace
 from kvprep.store.opening import open_or_create
 from kvprep.store.remembered import memory_file
@@ -346,8 +347,10 @@ def test_a_store_of_another_user_is_refused(store: Store) -> None:
 
 def test_a_damaged_memory_is_an_error_not_a_crash(store: Store) -> None:
     memory_file().write_text("{", "utf-8")
-    with pytest.raises(ConfigError, match="damaged"):
+    with pytest.raises(ConfigError, match="damaged") as kept:
         Store.open(store.path)
+    with exclusive(memory_file().parent / "stores.lock", wait_seconds=0):  # free, though its traceback lives
+        assert kept.tb
     memory_file().unlink()
 
 
