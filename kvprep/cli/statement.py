@@ -124,16 +124,17 @@ def _table(
 
 def _namespaces(facts: Facts) -> None:
     found = facts["namespaces"] if len(facts["namespaces"]) > 1 else []
-    _used("Namespaces", "namespace", sorted(found, key=lambda n: -n["lookups"]), lambda n: n["name"])
+    _used(facts, "Namespaces", "namespace", sorted(found, key=lambda n: -n["lookups"]), lambda n: n["name"])
 
 
 def _models(facts: Facts) -> None:
     found = facts["models"] if len(facts["models"]) > 1 else []
-    _used("Models", "model", found, lambda m: m["name"] or f"{m['fingerprint'][:_ID_DIGITS]} (gone)")
+    _used(facts, "Models", "model", found, lambda m: m["name"] or f"{m['fingerprint'][:_ID_DIGITS]} (gone)")
 
 
-def _used(title: str, column: str, found: Sequence[Facts], name: Callable[[Facts], str]) -> None:
-    columns = (column, "look-ups", "hits", "hit rate", "saved", "entries", "size")
+def _used(facts: Facts, title: str, column: str, found: Sequence[Facts], name: Callable[[Facts], str]) -> None:
+    net = f"net {facts['economics']['currency']}"
+    columns = (column, "look-ups", "hits", "hit rate", "saved", net, "entries", "size")
     _table(
         title,
         columns,
@@ -144,6 +145,7 @@ def _used(title: str, column: str, found: Sequence[Facts], name: Callable[[Facts
             f"{each['hits']:,}",
             _share(each["hit_rate"]),
             render.seconds(each["saved_seconds"]),
+            _signed(each["net"]),
             f"{each['entries']:,}",
             render.size(each["bytes"]),
         ),

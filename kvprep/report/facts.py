@@ -183,7 +183,7 @@ def _economics(prices: Prices, money: Spending, judged: Sequence[ledger.Account]
         "spent": {"prefill": money.prefill, "rent": money.rent},
         "rent_month": money.rent_month,
         "saved": money.saved,
-        "net": money.saved - money.prefill - money.rent,
+        "net": money.net,
         "never_read": ledger.never_read(judged),
     }
 
@@ -197,11 +197,11 @@ def _last_success(store: Store) -> float | None:
 
 
 def _namespace_facts(report: Report, stock: Stock) -> Facts:
-    used = traffic.tally(row for row in report.look_ups if row.namespace == stock.namespace)
+    rows = [row for row in report.sums if row.namespace == stock.namespace]
     return {
         "namespace": stock.namespace,
         "name": stock.name,
-        **_used_facts(used),
+        **_used_facts(report, rows, stock.holdings),
         "bytes": stock.num_bytes,
         "entries": len(stock.holdings),
     }
@@ -209,16 +209,16 @@ def _namespace_facts(report: Report, stock: Stock) -> Facts:
 
 def _model_facts(report: Report) -> list[Facts]:
     """List models, most used first; one whose entries are all gone has no name any more."""
-    used = traffic.tallies(report.look_ups, lambda row: row.model)
+    rows = [row for row in report.sums if row.kind in (EventKind.LOOK_UP, EventKind.WRITE)]
     names = {holding.fingerprint: holding.model for holding in report.holdings}
     found = []
-    for fingerprint in used.keys() | names.keys():
+    for fingerprint in {row.model for row in rows} | names.keys():
         held = [holding for holding in report.holdings if holding.fingerprint == fingerprint]
         found.append(
             {
                 "fingerprint": fingerprint,
                 "name": names.get(fingerprint),
-                **_used_facts(used.get(fingerprint, traffic.Tally())),
+                **_used_facts(report, [row for row in rows if row.model == fingerprint], held),
                 "entries": len(held),
                 "bytes": round(sum(holding.num_bytes for holding in held)),
             }
@@ -226,10 +226,16 @@ def _model_facts(report: Report) -> list[Facts]:
     return sorted(found, key=lambda facts: (-facts["lookups"], facts["fingerprint"]))
 
 
-def _used_facts(used: traffic.Tally) -> Facts:
+def _used_facts(report: Report, rows: Sequence[Sum], held: Sequence[Held]) -> Facts:
+    """Say how much a part of the store was used, and what that saved and cost."""
+    used = traffic.tally(traffic.look_ups(rows))
+    money = spending(report.prices, held, rows, since=report.since, now=report.now)
     return {
         "lookups": used.look_ups,
         "hits": used.hits,
         "hit_rate": used.hit_rate,
         "saved_seconds": used.saved_s,
+        "saved": money.saved,
+        "spent": money.spent,
+        "net": money.net,
     }

@@ -26,6 +26,16 @@ class Spending:
     saved: float
     """Prefills spared less the loads in their place."""
 
+    @property
+    def spent(self) -> float:
+        """All that it cost."""
+        return self.prefill + self.rent
+
+    @property
+    def net(self) -> float:
+        """What it saved less what it cost."""
+        return self.saved - self.spent
+
 
 def spending(prices: Prices, holdings: Sequence[Held], sums: Iterable[Sum], *, since: float, now: float) -> Spending:
     """Add up what was spent and saved.

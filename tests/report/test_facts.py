@@ -95,6 +95,26 @@ def test_money_adds_up_over_documents_and_in_total(month: workload.Workload) -> 
     assert economics["currency"] == "EUR"
 
 
+@pytest.mark.parametrize("part", ["namespaces", "models"])
+def test_money_of_namespaces_and_of_models_adds_up_to_the_whole(month: workload.Workload, part: str) -> None:
+    facts = workload.facts_of(month, prices=PRICES)
+    economics, rows = facts["economics"], facts[part]
+    assert len(rows) == 2
+    assert all(row["saved"] > 0 and row["spent"] > 0 for row in rows)
+    assert sum(row["saved"] for row in rows) == pytest.approx(economics["saved"])
+    assert sum(row["spent"] for row in rows) == pytest.approx(sum(economics["spent"].values()))
+    assert sum(row["net"] for row in rows) == pytest.approx(economics["net"])
+
+
+def test_a_model_whose_entries_are_gone_still_tells_what_they_cost(tmp_path: Path) -> None:
+    with workload.build(tmp_path, look_ups=0, rare=False) as made:
+        team = made.namespaces[1]
+        team.remove([row["id"] for row in team.index.entries()])
+        (gone,) = (row for row in workload.facts_of(made, prices=PRICES)["models"] if row["name"] is None)
+    assert (gone["lookups"], gone["entries"], gone["saved"]) == (0, 0, 0)
+    assert gone["spent"] == -gone["net"] > 0
+
+
 def test_what_was_never_read_is_told_with_its_cost(month: workload.Workload) -> None:
     facts = workload.facts_of(month)
     unread = [d for d in facts["documents"] if d["state"] == "unread"]

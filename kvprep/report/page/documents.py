@@ -34,7 +34,7 @@ def _break_even(facts: Facts) -> Card:
     ahead = [each for each in read if each["net"] >= 0]
     groups = [("Ahead", ahead), ("Behind", behind)]
     bars = [(_group(name, found), [_reads_bar(each) for each in found[:_MOST_BARS]]) for name, found in groups if found]
-    columns = [_NAME, Column("state", lambda each: each["state"]), _READS, _NEEDED, _net(facts)]
+    columns = [_NAME, Column("state", lambda each: each["state"]), _READS, _NEEDED, net_column(facts)]
     note = (
         "Reads of each document against the reads that pay for computing and keeping it. "
         "The line in the middle is break-even."
@@ -67,13 +67,13 @@ def _reads_bar(document: Facts) -> Row:
 
 def _savers(facts: Facts) -> list[Card]:
     found = [each for each in facts["documents"] if each["saved"] > 0]
-    columns = [_NAME, _READS, _NEEDED, _SAVED, _net(facts), _LAST]
+    columns = [_NAME, _READS, _NEEDED, _SAVED, net_column(facts), _LAST]
     return _open_card("What saved most", "Over the whole life of each document.", columns, found)
 
 
 def _dead_weight(facts: Facts) -> list[Card]:
     found = sorted((each for each in facts["documents"] if each["net"] < 0), key=lambda each: each["net"])
-    columns = [_NAME, _READS, _NEEDED, _SIZE, _net(facts), _LAST]
+    columns = [_NAME, _READS, _NEEDED, _SIZE, net_column(facts), _LAST]
     return _open_card("What has not paid for itself", "What was spent is not earned back yet.", columns, found)
 
 
@@ -81,7 +81,8 @@ def _open_card(title: str, note: str, columns: Sequence[Column], found: Sequence
     return [Card(title, note, table=make_table(title, columns, found), is_wide=True, is_open=True)] if found else []
 
 
-def _net(facts: Facts) -> Column:
+def net_column(facts: Facts) -> Column:
+    """Show what something saved less what it cost."""
     currency = facts["economics"]["currency"]
     return Column("net", lambda each: money(each["net"], currency), is_number=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kvprep.report.page.bars import Row, bar_row
 from kvprep.report.page.cards import Card, Column, Facts, Section, make_table, minute, share, title_of
-from kvprep.report.page.documents import document_cards, sharing_cards
+from kvprep.report.page.documents import document_cards, net_column, sharing_cards
 from kvprep.report.page.overdays import hit_rate_card, latency_card, look_ups_card, money_card, storage_card, time_card
 from kvprep.wording import seconds, size
 
@@ -121,8 +121,8 @@ def _who(facts: Facts) -> list[Card]:
     models = facts["models"] if len(facts["models"]) > 1 else []
     return [
         *_principals(facts["principals"]),
-        *_used("Namespaces", "namespace", lambda each: each["name"], namespaces),
-        *_used("Models", "model", lambda each: each["name"] or f"{each['fingerprint'][:12]} (gone)", models),
+        *_used(facts, "Namespaces", "namespace", lambda each: each["name"], namespaces),
+        *_used(facts, "Models", "model", lambda each: each["name"] or f"{each['fingerprint'][:12]} (gone)", models),
     ]
 
 
@@ -142,7 +142,7 @@ def _principals(found: Sequence[Facts]) -> list[Card]:
     return [Card("Principals", note, table=table, is_wide=True, is_open=True)]
 
 
-def _used(title: str, heading: str, name: Callable[[Facts], str], found: Sequence[Facts]) -> list[Card]:
+def _used(facts: Facts, title: str, heading: str, name: Callable[[Facts], str], found: Sequence[Facts]) -> list[Card]:
     if not found:
         return []
     columns = [
@@ -150,6 +150,7 @@ def _used(title: str, heading: str, name: Callable[[Facts], str], found: Sequenc
         Column("look-ups", lambda each: f"{each['lookups']:,}", is_number=True),
         Column("hit rate", lambda each: share(each["hit_rate"]), is_number=True),
         Column("saved", lambda each: seconds(each["saved_seconds"]), is_number=True),
+        net_column(facts),
         Column("entries", lambda each: f"{each['entries']:,}", is_number=True),
         Column("size", lambda each: size(each["bytes"]), is_number=True),
     ]
