@@ -11,6 +11,7 @@ import numpy as np
 from kvprep.errors import AuthenticationFailed
 from kvprep.hashing import keyed_id
 from kvprep.store.envelope import MALFORMED, Sealed
+from kvprep.store.facts import shape_from_facts, shape_to_facts, source_from_facts, source_to_facts
 from kvprep.types import (
     BlockHash,
     CacheShape,
@@ -19,16 +20,12 @@ from kvprep.types import (
     DriftHash,
     EntryId,
     Fingerprint,
-    LayerShape,
-    Member,
     ModelIdentity,
     Piece,
     PrefillCost,
     PromptTags,
     SegmentId,
     SourceRecord,
-    SourceState,
-    TextFinding,
     TokenIds,
 )
 
@@ -214,7 +211,7 @@ def document_to_facts(document: DocumentRecord) -> tuple[dict[str, Any], bytes]:
         "title": document.title,
         "reader": document.reader,
         "canonicaliser": document.canonicaliser,
-        "sources": [_source_to_facts(s) for s in document.sources],
+        "sources": [source_to_facts(s) for s in document.sources],
         "supersedes": [h.hex() for h in document.supersedes],
         "version": document.version,
         "created_at": document.created_at,
@@ -238,7 +235,7 @@ def document_from_sealed(sealed: Sealed, *, subject: str) -> DocumentRecord:
             title=str(facts["title"]),
             reader=str(facts["reader"]),
             canonicaliser=str(facts["canonicaliser"]),
-            sources=tuple(_source_from_facts(s) for s in facts["sources"]),
+            sources=tuple(source_from_facts(s) for s in facts["sources"]),
             supersedes=tuple(ContentHash(bytes.fromhex(h)) for h in facts["supersedes"]),
             version=int(facts["version"]),
             created_at=float(facts["created_at"]),
@@ -260,21 +257,6 @@ def deferral_from_facts(facts: list[Any]) -> Deferral:
     return Deferral(bytes.fromhex(model), float(at), int(worth), None if ttl is None else float(ttl))
 
 
-def shape_to_facts(shape: CacheShape) -> dict[str, Any]:
-    """Write a cache shape as JSON facts."""
-    return {"dtype": shape.dtype, "layers": [[s.num_kv_heads, s.key_dim, s.value_dim] for s in shape.layers]}
-
-
-def shape_from_facts(facts: dict[str, Any]) -> CacheShape:
-    """Read a cache shape; ValueError, TypeError or KeyError if it is none."""
-    if facts["dtype"] not in ("bfloat16", "float16", "float32"):
-        raise ValueError("unknown dtype")
-    layers = tuple(LayerShape(int(h), int(k), int(v)) for h, k, v in facts["layers"])
-    if any(min(s.num_kv_heads, s.key_dim, s.value_dim) < 1 for s in layers):
-        raise ValueError("empty layer")
-    return CacheShape(layers, facts["dtype"])
-
-
 def tokens_to_bytes(token_ids: TokenIds) -> bytes:
     """Write token ids as little-endian uint32."""
     return np.ascontiguousarray(token_ids, dtype="<u4").tobytes()
@@ -291,32 +273,4 @@ def _stretch(facts: dict[str, Any]) -> StretchRef:
         bytes.fromhex(facts["key"]),
         int(facts["first_block"]),
         int(facts["last_block"]),
-    )
-
-
-def _source_to_facts(source: SourceRecord) -> dict[str, Any]:
-    return {
-        "path": source.path,
-        "member": source.member,
-        **asdict(source.state),
-        "digest": source.state.digest.hex(),
-        "canonicaliser": source.canonicaliser,
-        "findings": [[f.kind, f.count, f.where] for f in source.findings],
-        "hides_text": source.hides_text,
-        "members": [[m.name, m.num_bytes] for m in source.members],
-        "documents_inside": source.documents_inside,
-    }
-
-
-def _source_from_facts(facts: dict[str, Any]) -> SourceRecord:
-    state = {k: int(facts[k]) for k in ("size_bytes", "mtime_ns", "ctime_ns", "inode", "read_at_ns")}
-    return SourceRecord(
-        path=str(facts["path"]),
-        state=SourceState(**state, digest=bytes.fromhex(facts["digest"])),
-        canonicaliser=str(facts["canonicaliser"]),
-        member=str(facts["member"]),
-        findings=tuple(TextFinding(str(kind), int(count), str(where)) for kind, count, where in facts["findings"]),
-        hides_text=bool(facts["hides_text"]),
-        members=tuple(Member(str(name), int(num_bytes)) for name, num_bytes in facts["members"]),
-        documents_inside=tuple(str(path) for path in facts["documents_inside"]),
     )

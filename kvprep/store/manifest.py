@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from kvprep.errors import AuthenticationFailed
 from kvprep.hashing import block_ranges
-from kvprep.store.entry import shape_from_facts, shape_to_facts, tokens_from_bytes, tokens_to_bytes
+from kvprep.store.entry import tokens_from_bytes, tokens_to_bytes
 from kvprep.store.envelope import MALFORMED, parse_body
+from kvprep.store.facts import shape_from_facts, shape_to_facts
 from kvprep.types import BlockHash, CacheShape, Fingerprint, NamespaceId, Piece, PrefillCost, TokenIds
 
 CHUNK_BYTES = 256 << 10
