@@ -33,7 +33,14 @@ from kvprep.store.envelope import FOOTER
 from kvprep.store.manifest import CHUNK_BYTES, chunk_tokens_for, chunks_of, manifest_to_bytes
 from kvprep.store.sealing import SealedSegment, seal_segment
 from kvprep.store.segment import SegmentReader
-from kvprep.store.segmentheader import DIGEST, HEADER, align, check_segment_header, check_segment_signature
+from kvprep.store.segmentheader import (
+    DIGEST,
+    HEADER,
+    MAX_MANIFEST_BYTES,
+    align,
+    check_segment_header,
+    check_segment_signature,
+)
 from kvprep.store.signing import SIGNATURE_BYTES, Signer
 from kvprep.types import CacheShape, LayerShape
 
@@ -175,6 +182,12 @@ def test_two_sealings_share_neither_key_nor_name() -> None:
     assert one.ident != two.ident
 
 
+def test_a_manifest_that_no_reader_would_take_is_not_sealed() -> None:
+    large = replace(manifest_of(70, TINY), codec="p" * MAX_MANIFEST_BYTES, stored_bytes=(1,) * 4)
+    with pytest.raises(IntegrityError, match="^segment: manifest too large$"):
+        seal_segment(large, ID_KEY, Memory(TINY, 70).place)
+
+
 def test_a_segment_is_named_by_where_it_stands_what_it_ends_in_and_its_key() -> None:
     """Under a key of its namespace: a name that could be computed without would tell of a text that can be guessed."""
     manifest = manifest_of(70, TINY, first_block=1)
@@ -192,7 +205,7 @@ def test_a_swapped_segment_is_refused(tiny: tuple[Path, SealedSegment, Memory], 
     write(tmp_path, other).replace(path)
     with pytest.raises(IntegrityError):
         reader(path, sealed)
-    with pytest.raises(IntegrityError, match="another segment"):
+    with pytest.raises(IntegrityError, match="^segment: holds another segment$"):
         reader(renamed, sealed)
 
 
