@@ -7,6 +7,7 @@ import mmap
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 from kvprep.errors import StoreError, UntrustedWriter
@@ -76,16 +77,17 @@ def _folder(layout: Layout, name: str, tally: Tally) -> Iterator[Path]:
     if not folder.is_dir():
         tally.error(name, "the folder is missing", "Restore it from a backup; if there was nothing in it, make it.")
         return
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and re.fullmatch("[0-9a-f]{2}", path.name):
-            yield from sorted(path.iterdir())
+    # Of one folder, names sort as paths do, in a tenth of the time.
+    for path in sorted(folder.iterdir(), key=attrgetter("name")):
+        if re.fullmatch("[0-9a-f]{2}", path.name) and path.is_dir():
+            yield from sorted(path.iterdir(), key=attrgetter("name"))
         else:
             yield path
 
 
 def _is_in_place(layout: Layout, kind: str, path: Path, tally: Tally) -> bool:
     known = path.suffix == KINDS[kind] and _IDENT.fullmatch(path.stem)
-    if known and path == layout.file(kind, bytes.fromhex(path.stem)) and path.is_file():
+    if known and str(path) == layout.file_name(kind, bytes.fromhex(path.stem)) and path.is_file():
         return True
     if not os.path.lexists(path):
         return False  # removed while this looked on

@@ -78,7 +78,7 @@ class Layout:
 
     def relative(self, path: Path) -> str:
         """Name a file of the store for a person."""
-        return path.relative_to(self.root).as_posix()
+        return str(path).removeprefix(f"{self.root}/")
 
 
 def create_layout(root: Path) -> Layout:
