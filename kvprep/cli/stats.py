@@ -82,7 +82,7 @@ def _write_metrics(report: "Report", path: Path, last_success: float | None, *, 
     from kvprep.report.facts import loads_by_namespace
     from kvprep.report.prometheus import exposition
 
-    every = report.store.usage.sums()
+    every = report.store.usage.sums() if report.since else report.every
     ours = [row for row in every if row.namespace in report.ours]
     loads, whole = loads_by_namespace(report), every if is_whole else ours
     # The collector runs as another user.

@@ -36,8 +36,10 @@ class Report:
     prices: Prices
     since: float
     now: float
+    every: Sequence[Sum]
+    """Of the events from `since` on, of whatever namespace, those included that are gone."""
     sums: Sequence[Sum]
-    """Of the events from `since` on, of these namespaces and of the whole store."""
+    """Those of these namespaces and of the whole store."""
 
     @property
     def holdings(self) -> list[Held]:
@@ -67,6 +69,7 @@ def prepare(store: Store, namespaces: Sequence[Namespace], prices: Prices, *, si
     """
     sizes = file_sizes(store.layout)
     ours = {namespace.ident.hex() for namespace in namespaces} | {""}
+    every = store.usage.sums(since=since)
     return Report(
         store=store,
         namespaces=namespaces,
@@ -75,7 +78,8 @@ def prepare(store: Store, namespaces: Sequence[Namespace], prices: Prices, *, si
         prices=prices,
         since=since,
         now=now,
-        sums=[row for row in store.usage.sums(since=since) if row.namespace in ours],
+        every=every,
+        sums=[row for row in every if row.namespace in ours],
     )
 
 
