@@ -1,5 +1,6 @@
 """Options that say how documents are brought in, of `ingest` and of `plan`, and what they make of the settings."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,7 +61,7 @@ def ingest_settings(session: Session, *, keep_drifted: bool) -> "IngestSettings"
 
     section = session.settings.ingest
     return IngestSettings(
-        preamble=_preamble(section.preamble),
+        preamble=_preamble(section.preamble, session.path),
         ttl_seconds=session.settings.ttl.default,
         ttl_globs=session.settings.ttl.globs,
         include=section.include,
@@ -73,11 +74,14 @@ def ingest_settings(session: Session, *, keep_drifted: bool) -> "IngestSettings"
     )
 
 
-def _preamble(file: Path | None) -> str | None:
+def _preamble(file: Path | None, store: Path) -> str | None:
     if file is None:
         return None
+    # What lies in the store is read itself: no link that somebody has put there since the settings were read.
+    how = os.O_NOFOLLOW if file.parent == store else 0
     try:
-        return file.read_text("utf-8")
+        with open(file, encoding="utf-8", opener=lambda path, flags: os.open(path, flags | how)) as opened:
+            return opened.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read as UTF-8 text", hint="Check --preamble.") from error
 

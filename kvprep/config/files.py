@@ -49,17 +49,31 @@ def read_store_settings(file: Path, environment: Mapping[str, str]) -> Settings:
     """Read the file that lies in a store, and put the environment over it.
 
     Raises:
-        ConfigError: as `read_settings` does; or it names a key. Whoever can write to the store could put one of his own
-            in its place, that his key opens, and read what is stored in it from then on.
+        ConfigError: as `read_settings` does; or it says what nobody may who can only write to the store.
     """
     settings = _from_file(file)
+    _refuse_key(file, settings)
+    _refuse_foreign_preamble(file, settings.ingest.preamble)
+    return _from_environment(environment, settings)
+
+
+def _refuse_key(file: Path, settings: Settings) -> None:
+    """Else a store could be put in place of another, with a key beside it that its maker has: he would read all."""
     for name in ("key_file", "passphrase_file"):
         if getattr(settings, name) is not None:
             raise ConfigError(
                 f"{file}: {name}: what opens a store is not named in the store's own folder",
                 hint=f"Set KVPREP_{name.upper()}, or name it in a file elsewhere and that file with --config.",
             )
-    return _from_environment(environment, settings)
+
+
+def _refuse_foreign_preamble(file: Path, preamble: Path | None) -> None:
+    """Else whoever opens one namespace could have any file of who ingests stored in it, his key file for one."""
+    if preamble is not None and (preamble.parent != file.parent or preamble.is_symlink()):
+        raise ConfigError(
+            f"{file}: ingest.preamble: {preamble} does not lie beside it",
+            hint="Copy it into the store's folder, or name it with --preamble or in a file elsewhere with --config.",
+        )
 
 
 def _from_file(file: Path) -> Settings:

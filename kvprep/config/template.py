@@ -17,7 +17,7 @@ TEMPLATE = """\
 # adapter = "my-lora"                           # folder of a LoRA adapter in PEFT's format
 
 [ingest]
-# preamble = "preamble.txt"                     # text that is put before every document
+# preamble = "preamble.txt"                     # text that is put before every document; a file beside this one
 # jobs = 2                                      # reading processes
 # include = ["*.pdf", "*.docx"]
 # exclude = ["drafts/*"]

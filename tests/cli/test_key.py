@@ -142,6 +142,27 @@ def test_a_store_that_names_its_own_key_is_refused(
     assert (run("ls", "--config", tmp_path / "mine.toml").exit_code == 0) == (setting == "key_file")
 
 
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_store_does_not_have_a_file_from_elsewhere_put_before_documents(
+    run, stocked: Path, store: Path, tmp_path: Path, *, through_a_link: bool
+) -> None:
+    """Else who opens one namespace, and writes to the disk, has the admin's key file stored in it, and reads it."""
+    preamble = tmp_path / "key"
+    if through_a_link:
+        preamble = store / "preamble.txt"
+        preamble.symlink_to(tmp_path / "key")
+    (store / "kvprep.toml").write_text(f'[ingest]\npreamble = "{preamble}"\n')
+    (stocked / "lease.txt").write_text("Another lease.")
+    refused = run("ingest", stocked)
+    assert refused.exit_code == 1
+    assert "does not lie beside it" in refused.stderr
+    preamble = store / "own.txt"
+    preamble.write_text("You read leases.")
+    (store / "kvprep.toml").write_text('[ingest]\npreamble = "own.txt"\n')
+    assert run("ingest", stocked).exit_code == 0
+    assert "You read leases." in run("show", stocked / "lease.txt", "--prompt").stdout
+
+
 def test_rotation_leaves_the_documents_and_says_what_opens_no_more(run, json_of, stocked: Path, tmp_path: Path) -> None:
     documents = json_of("ls")["documents"]
     run("key", "add", "--file", tmp_path / "bob.key")
