@@ -211,15 +211,16 @@ def test_a_swapped_segment_is_refused(tiny: tuple[Path, SealedSegment, Memory], 
 
 def test_another_data_key_is_refused(tiny: tuple[Path, SealedSegment, Memory]) -> None:
     path, sealed, _ = tiny
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationFailed, match="^segment: "):
         SegmentReader(path, b"x" * 32, subject="segment")
 
 
 def test_a_missing_file_dangles(tiny: tuple[Path, SealedSegment, Memory]) -> None:
     path, sealed, _ = tiny
     path.unlink()
-    with pytest.raises(DanglingEntry):
+    with pytest.raises(DanglingEntry, match="^segment: missing$") as caught:
         reader(path, sealed)
+    assert caught.value.hint == "Ingest the document again."
 
 
 def test_a_manifest_whose_hashes_are_not_those_of_its_tokens_is_found(tmp_path: Path) -> None:

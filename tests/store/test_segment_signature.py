@@ -14,7 +14,10 @@ from kvprep.store.sealing import seal_segment
 from kvprep.store.segmentheader import (
     DIGEST,
     HEADER,
+    MAX_MANIFEST_BYTES,
+    SEGMENT_MAGIC,
     SegmentHeader,
+    align,
     check_segment_header,
     check_segment_signature,
     signed_message,
@@ -119,3 +122,27 @@ def test_every_refusal_of_a_segment_without_a_key_names_it(signed: Signed, tmp_p
     assert signed.refusal(Truncated, signed.data[:50]) == "segment: only 50 bytes"
     for at, message in ((0, "segment: not a segment"), (40, "segment: holds another segment")):
         assert signed.refusal(IntegrityError, with_new_footer(flipped(signed.data, at, 0))) == message
+
+
+def header_of(num_bytes: int | None = None, *, version: int = 1, flags: int = 0, manifest: int = 16) -> SegmentHeader:
+    """The header of a segment without chunks, which checks need not refuse."""
+    first = align(HEADER.size + manifest)
+    total = first + FOOTER.size if num_bytes is None else num_bytes
+    fields = (SEGMENT_MAGIC, version, flags, manifest, 0, 0, ID_KEY, ID_KEY, first, first, total, 0)
+    return check_segment_header(HEADER.pack(*fields), total, Path(f"{ID_KEY.hex()}.kvs"), subject="segment")
+
+
+def test_a_header_may_say_what_a_segment_can_hold() -> None:
+    assert [header_of(flags=flags).is_signed for flags in (0, 1)] == [False, True]
+    assert header_of(manifest=MAX_MANIFEST_BYTES + 16).manifest_bytes == MAX_MANIFEST_BYTES + 16
+    smallest = HEADER.size + 16 + FOOTER.size
+    cases = [
+        ({"num_bytes": smallest}, "segment: header makes no sense"),
+        ({"num_bytes": smallest - 1}, f"segment: only {smallest - 1} bytes"),
+        ({"manifest": MAX_MANIFEST_BYTES + 17}, "segment: header makes no sense"),
+        ({"flags": 2}, "segment: header makes no sense"),
+        ({"version": 2}, "segment: format version 2; this kvprep knows 1"),
+    ]
+    for changes, message in cases:
+        with pytest.raises(StoreError, match=f"^{message}$"):
+            header_of(**changes)
