@@ -14,6 +14,7 @@ import pytest
 from kvprep.cli.app import COMMANDS
 from kvprep.cli.groups import command_lines
 from kvprep.cli.options import EXIT_CODES
+from kvprep.store.remembered import memory_file
 
 LINES = list(command_lines(COMMANDS))
 PROGRAM = (sys.executable, "-c", "from kvprep.cli.app import main; main()")
@@ -145,14 +146,13 @@ def test_a_signal_unwinds_and_has_its_code(
     assert list((store / "tmp").iterdir()) == []
 
 
-def test_no_memory_is_an_error_that_says_so(run, store: Path) -> None:
-    run("init")
-    with open(store / "kvprep.toml", "w") as settings:
-        settings.truncate(1 << 33)
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); "
-    result = subprocess.run(
-        [PROGRAM[0], PROGRAM[1], limited + PROGRAM[2], "ls", "--json"], capture_output=True, text=True, check=False
-    )
+def test_no_memory_is_an_error_that_says_so(tmp_path: Path) -> None:
+    memory_file().parent.mkdir(parents=True)
+    with open(memory_file(), "w") as huge:
+        huge.truncate(1 << 33)
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32)); " + PROGRAM[2]
+    command = [*PROGRAM[:2], limited, "ingest", "--json", "--store", str(tmp_path / "store"), "."]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert error_of(result)["error"] == "OutOfMemory" and "Traceback" not in result.stderr
 
