@@ -8,6 +8,8 @@ TORCH_INDEX ?=
 # make test T=tests/test_layering.py TESTS=some_words_of_a_test's_name
 T ?= tests
 TESTS ?=
+# Where the campaign works: in memory, where there is such a folder, since the tests sync files some hundred thousand times.
+SCRATCH ?= $(wildcard /dev/shm)
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -43,7 +45,7 @@ corpus: $(STAMP) ## hold reading to all of KVPREP_CORPUS, beside other extractor
 	KVPREP_CORPUS_WHOLE=1 $(BIN)/python -m pytest tests/corpus
 
 campaign: $(STAMP) ## kill, fault, cut, fill and tamper with the store, all of it; T=path chooses; writes the table of docs/reliability.md
-	KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign tests/recipes,$(T))
+	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) KVPREP_CAMPAIGN_WHOLE=1 $(BIN)/python -m pytest --timeout 3600 $(if $(filter tests,$(T)),tests/campaign tests/recipes,$(T))
 
 fuzz: $(STAMP) ## whole fuzzing: Hypothesis, changed documents through the cage, atheris (10 million executions of each target)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[campaign]'

@@ -7,8 +7,6 @@ between the two marks of `docs/reliability.md`. To add a row: a line in `ROWS`, 
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +17,7 @@ from kvprep.store.lock import exclusive
 BEGIN, END = "<!-- campaign: begin -->", "<!-- campaign: end -->"
 _ROOT = Path(__file__).resolve().parent.parent
 RESULTS, DOCUMENT = _ROOT / "bench" / "results" / "campaign.json", _ROOT / "docs" / "reliability.md"
-_LOCK = Path(tempfile.gettempdir()) / f"kvprep-campaign-{os.getuid()}.lock"
+_LOCK = _ROOT / ".cache" / "campaign.lock"
 
 
 class Row(NamedTuple):
@@ -115,6 +113,7 @@ ROWS: dict[str, Row] = {
 
 def record(row: str, part: str, counts: Mapping[str, float]) -> None:
     """Keep what a part of a row found, and draw the table anew. Parts are kept by name; the last run counts."""
+    _LOCK.parent.mkdir(exist_ok=True)
     with exclusive(_LOCK):  # rows may be run at the same time
         found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         found.setdefault(row, {})[part] = dict(counts)
@@ -128,7 +127,7 @@ def markdown(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     for number, row in sorted(ROWS.items(), key=lambda item: int(item[0])):
         parts = [f"{part}: {_counts(counts)}" for part, counts in found.get(number, {}).items()]
         lines.append([number, row.done, row.bar, "<br>".join(parts) or "not run yet", f"`{row.command}`"])
-    return table(["#", "what is done", "what must hold", "last whole run", "command"], lines) + "\n"
+    return table(["#", "what is done", "what must hold", "last run", "command"], lines) + "\n"
 
 
 def _counts(counts: Mapping[str, float]) -> str:

@@ -44,6 +44,8 @@ class Recorder(Counter):
         path.write_text("".join(f"{_to_json(event)}\n" for event in self.events))
 
     def after(self, step: Step) -> None:
+        if step.kind in ("read", "open"):
+            return
         if step.kind in ("unlink", "rmdir"):
             file = 0
         else:
