@@ -53,7 +53,7 @@ fuzz: $(STAMP) ## whole fuzzing: Hypothesis, changed documents through the cage,
 	$(BIN)/python -m bench.fuzz header --corpus .cache/fuzz/header
 	$(BIN)/python -m bench.fuzz manifest --corpus .cache/fuzz/manifest
 
-mutants: $(STAMP) ## change the code of crypto, envelope, segment and signing; the store's tests must notice
+mutants: $(STAMP) ## change the code of crypto, signing, envelope and segment; the store's tests must notice
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[campaign]'
 	$(BIN)/mutmut run
 	$(BIN)/mutmut export-cicd-stats

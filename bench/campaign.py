@@ -104,7 +104,7 @@ ROWS: dict[str, Row] = {
         "test_leaks.py",
     ),
     "16": Row(
-        "the code itself changed, in crypto, envelope, segment and signing (mutmut)",
+        "the code itself changed (mutmut): crypto, signing, envelope; a segment's manifest, header, making, reading",
         "at least 90 % of the changes noticed by the store's tests",
         "mutants",
     ),
