@@ -90,7 +90,7 @@ ROWS: dict[str, Row] = {
         "any bytes and changed valid files (Hypothesis), a segment's header and manifest (atheris), "
         "changed real documents through the cage",
         "only named errors, memory bounded, nothing hangs",
-        "test_fuzz.py",
+        "fuzz",
     ),
     "14": Row(
         "records of the audit log deleted, changed, inserted, exchanged; its tail cut off; the clock set back",
