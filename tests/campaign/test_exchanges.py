@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blake3 import blake3
-from store_makers import BLOCK, COST, MODEL, Memory, tokens, with_new_footer
+from store_makers import BLOCK, COST, MODEL, Memory, put, tokens, with_new_footer
 
 from kvprep.codec import find_codec
 from kvprep.errors import IntegrityError
@@ -112,8 +112,12 @@ def test_no_chunk_is_accepted_in_the_place_of_another(
     with Store.create(tmp_path / "one") as one, Store.create(tmp_path / "two") as two:
         ns, elsewhere = one.namespace("default"), one.namespace("elsewhere", create=True)
         same = ("one", "default", "model", "document", "first")
+        first = seal(ns, MODEL.fingerprint, 0, *same)
+        generation = ns.state().generation
+        ns.remove([put(ns, "gone").ident])
+        assert ns.state().generation > generation
         segments = [
-            seal(ns, MODEL.fingerprint, 0, *same),
+            first,
             seal(ns, MODEL.fingerprint, 0, *same[:4], "second"),
             seal(ns, MODEL.fingerprint, 1, *same[:3], "other", "first"),
             seal(ns, other_model, 0, *same[:2], "other", *same[3:]),
