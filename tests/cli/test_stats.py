@@ -34,7 +34,8 @@ def test_look_ups_are_counted_by_result_with_what_they_saved(run, json_of, stock
     assert 0 < facts["hit_rate"] < 1
     assert facts["saved"]["prefill_seconds"] > 0
     assert facts["storage"]["entries"] == 2
-    assert [(d["title"][:9], d["reads"]) for d in facts["documents"]] == [("The lease", 1), ("Invoice 1", 0)]
+    # Which of them comes first depends on whether so small a model computes faster than it loads.
+    assert {d["title"][:9]: d["reads"] for d in facts["documents"]} == {"The lease": 1, "Invoice 1": 0}
     assert "1 hit, 1 stale" in run("stats").stdout
 
 
