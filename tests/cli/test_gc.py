@@ -135,7 +135,7 @@ def test_limit_and_idleness_can_be_set(run, json_of, stocked: Path, store: Path,
     settings.write_text("[gc]\nidle = false\n[prices]\nstorage_gb_month = 1e9\n")
     assert json_of("gc", "--dry-run")["evictions"] == []
     assert json_of("gc", "--dry-run", "--idle")["evicted"] == {"idle": 2, "limit": 0}
-    settings.write_text('[gc]\nmax_bytes = "1kB"\n')
+    settings.write_text('[gc]\nidle = false\nmax_bytes = "1kB"\n')
     facts = json_of("gc", "--dry-run")
     assert (facts["max_bytes"], facts["evicted"]) == (1000, {"idle": 0, "limit": 2})
 
